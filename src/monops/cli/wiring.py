@@ -1,0 +1,189 @@
+"""The composition root: joins edges to ports. The only importer of edges; reads the environment."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from monops.cli.progress import TerminalProgress
+from monops.cli.settings import Settings
+from monops.domain.config import DestinationSection
+from monops.domain.destination import DirectoryTarget, S3Settings, parse_destination
+from monops.domain.errors import UsageFault
+from monops.domain.nearest import did_you_mean, listed
+from monops.domain.ports import Packing, Store, Writer
+from monops.edges import config_file
+from monops.ops.outside import Outside
+from monops.ops.sources import Selection
+
+
+class Wiring:
+    """What one run of the command line has at hand. Edges are imported when first needed."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.environment = dict(os.environ)
+        self.config, self.config_path = config_file.load(settings.config, self.environment)
+        self.progress = TerminalProgress(settings)
+
+    def outside(self) -> Outside:
+        """Every port that is the same for all commands."""
+        from monops.edges.clock import LocalMachine, SystemClock
+        from monops.edges.codec import StreamCodec
+        from monops.edges.docker_engine import DockerEngine
+        from monops.edges.http_services import HttpServices
+        from monops.edges.journal_file import JournalFolder
+        from monops.edges.local_files import LocalFileSystem
+        from monops.edges.sqlite import SqliteFiles
+        from monops.edges.volumes import BestVolumes
+
+        machine = LocalMachine(environment=self.environment)
+        engine = DockerEngine(self.environment, machine)
+        return Outside(
+            engine=engine,
+            volumes=BestVolumes(engine, reach=self._reach()),
+            services=HttpServices(engine, urls={n: s.url for n, s in self.config.services().items() if s.url}),
+            sqlite=SqliteFiles(),
+            codec=StreamCodec(),
+            clock=SystemClock(),
+            machine=machine,
+            journal=JournalFolder(machine, self.environment),
+            progress=self.progress,
+            files=LocalFileSystem(),
+        )
+
+    def selection(self, names: Sequence[str], capture: str | None) -> Selection:
+        """Which sources, from the command line first, then the configuration."""
+        services = self.config.services()
+        return Selection(
+            names=tuple(dict.fromkeys(names)) or self.config.backup.sources,
+            mode=capture,
+            modes={name: section.capture for name, section in services.items()},
+            project=self.settings.project
+            or self.config.stack.project
+            or self.environment.get("MONOPS_PROJECT")
+            or None,
+            containers={name: s.container for name, s in services.items() if s.container},
+            volumes={name: s.volume for name, s in services.items() if s.volume},
+            paths={str(name): self._from_config(s.path) for name, s in self.config.sources.items()},
+        )
+
+    def packing(self, compression: str | None, recipients: Sequence[str]) -> Packing:
+        """Raises ConfigurationError for an age recipient that is none, before anything is disturbed."""
+        from monops.edges.codec import check_recipients
+
+        name, _, level = (compression or self.config.backup.compression).partition(":")
+        chosen = tuple(recipients) or self.config.backup.encrypt_to
+        check_recipients(chosen)
+        return Packing(
+            compression=name, level=int(level or {"zstd": 3, "gzip": 6}.get(name, 0)), recipients=tuple(sorted(chosen))
+        )
+
+    def identities(self, file: str | None) -> tuple[str, ...]:
+        """The age identities that open encrypted objects; () where none is known."""
+        path = file or self.environment.get("MONOPS_AGE_IDENTITY_FILE") or self._identity_in_config()
+        if not path:
+            return ()
+        text = config_file.read_secret(path)
+        if "PRIVATE KEY" in text:
+            return (text + "\n",)
+        return tuple(line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#"))
+
+    def stdout(self) -> Writer:
+        """Standard output for bytes. Raises UsageFault where it is a terminal."""
+        if sys.stdout.isatty():
+            raise UsageFault(
+                "a tarball is not for a terminal", remedy="monops backup prometheus --to - > prometheus.tar.zst"
+            )
+        return sys.stdout.buffer
+
+    # --- destinations ------------------------------------------------------------------------------
+
+    def stores(self, given: Sequence[str]) -> tuple[Store, ...]:
+        """The destinations named on the command line, or those of the configuration. Raises UsageFault for none."""
+        names = tuple(given) or self.config.backup.to or tuple(self.config.destinations)
+        if not names and self.environment.get("MONOPS_S3_URL"):
+            names = ("s3",)
+        if not names:
+            raise UsageFault(
+                "no destination is named", remedy='monops backup --to /srv/backups; or set to = ["…"] in [backup]'
+            )
+        return tuple(self.store(name) for name in dict.fromkeys(names))
+
+    def source_store(self, given: str | None) -> Store:
+        """The destination to read from: named, or the configuration's first."""
+        return self.stores((given,) if given else ())[0]
+
+    def store(self, text: str) -> Store:
+        """A destination by its name in the configuration, by `s3` (MONOPS_S3_URL), by URL or by path."""
+        section = self.config.destinations.get(text)
+        if section is None and text == "s3":
+            section = self._s3_from_environment()
+        elif section is None and not _looks_like_place(text):
+            raise UsageFault(
+                f"there is no destination {text!r} in the configuration (it has {listed(self.config.destinations)})."
+                + did_you_mean(text, self.config.destinations),
+                remedy=f"for a directory write ./{text}; for a bucket s3://{text}/prefix",
+            )
+        return self._open(section or DestinationSection(url=text), from_config=text in self.config.destinations)
+
+    def _open(self, section: DestinationSection, *, from_config: bool) -> Store:
+        target = parse_destination(section.url)
+        if isinstance(target, DirectoryTarget):
+            from monops.edges.directory_store import DirectoryStore
+
+            path = str(Path(target.path).expanduser())
+            return DirectoryStore(self._from_config(path) if from_config else path)
+        from monops.edges.s3_store import S3Store
+
+        environment = self.environment
+        return S3Store(
+            S3Settings(
+                bucket=target.bucket,
+                prefix=target.prefix,
+                endpoint_url=section.endpoint or environment.get("MONOPS_S3_ENDPOINT") or None,
+                region=section.region or environment.get("MONOPS_S3_REGION") or None,
+                profile=section.profile,
+                path_style=section.path_style,
+                storage_class=section.storage_class,
+                sse=section.sse,
+                sse_kms_key_id=section.sse_kms_key_id,
+                checksums=section.checksums,
+                access_key_id=self._secret(section.access_key_id_file, "MONOPS_S3_ACCESS_KEY_ID"),
+                secret_access_key=self._secret(section.secret_access_key_file, "MONOPS_S3_SECRET_ACCESS_KEY"),
+            )
+        )
+
+    def _s3_from_environment(self) -> DestinationSection:
+        url = self.environment.get("MONOPS_S3_URL")
+        if not url:
+            raise UsageFault(
+                "the destination s3 is not configured",
+                remedy='export MONOPS_S3_URL=s3://bucket/prefix; or write [destinations.s3] url = "…" in monops.toml',
+            )
+        return DestinationSection(url=url)
+
+    def _secret(self, file: str | None, variable: str) -> str | None:
+        file = file or self.environment.get(variable + "_FILE")
+        return config_file.read_secret(self._from_config(file)) if file else self.environment.get(variable) or None
+
+    def _identity_in_config(self) -> str | None:
+        file = self.config.backup.identity_file
+        return self._from_config(file) if file else None
+
+    def _from_config(self, path: str) -> str:
+        """A relative path in the file is meant from where the file is."""
+        base = Path(self.config_path).parent if self.config_path else Path()
+        return str(base / Path(path).expanduser())
+
+    def _reach(self) -> str:
+        reach = self.environment.get("MONOPS_REACH", "auto")
+        if reach not in ("auto", "mountpoint", "archive"):
+            raise UsageFault(f"MONOPS_REACH is {reach!r}", remedy="set it to auto, mountpoint or archive, or unset it")
+        return reach
+
+
+def _looks_like_place(text: str) -> bool:
+    return "/" in text or text in (".", "..", "~") or Path(text).is_dir()

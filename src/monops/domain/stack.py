@@ -1,0 +1,179 @@
+"""Finding the monitoring stack among an engine's containers, and each source's data in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from monops.domain.errors import NotFound, UsageFault, VolumeMissing
+from monops.domain.nearest import did_you_mean, listed
+from monops.domain.place import Place
+from monops.domain.ports import Container, Mount
+
+#: The sources, in the order in which they are captured.
+SOURCES = ("prometheus", "grafana", "alertmanager", "config")
+
+#: service -> last parts of the image names that are this service.
+_IMAGES: dict[str, tuple[str, ...]] = {
+    "prometheus": ("prometheus",),
+    "grafana": ("grafana", "grafana-oss", "grafana-enterprise"),
+    "alertmanager": ("alertmanager",),
+    "node-exporter": ("node-exporter", "node_exporter"),
+    "redis-exporter": ("redis_exporter", "redis-exporter"),
+    "cadvisor": ("cadvisor",),
+}
+#: The services whose data are sources: (flag, environment variable, default path).
+_DATA: dict[str, tuple[str, str, str]] = {
+    "prometheus": ("--storage.tsdb.path", "", "/prometheus"),
+    "grafana": ("", "GF_PATHS_DATA", "/var/lib/grafana"),
+    "alertmanager": ("--storage.path", "", "/alertmanager"),
+}
+#: The port a service listens on inside its container.
+PORTS = {"prometheus": 9090, "grafana": 3000, "alertmanager": 9093}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stack:
+    """One Compose project with monitoring services."""
+
+    project: str
+    #: service -> container; one each.
+    services: Mapping[str, Container]
+    #: Every container of the project.
+    containers: tuple[Container, ...]
+
+    def container(self, service: str) -> Container:
+        """Raises NotFound."""
+        found = self.services.get(service)
+        if found is None:
+            raise NotFound(
+                f"the stack {self.project or '(no project)'} has no {service}",
+                remedy=f'name its container in monops.toml: [{service}] container = "NAME"; or see: docker ps --all',
+            )
+        return found
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(c.image_id for c in self.containers if c.image_id))
+
+
+def service_of(container: Container) -> str | None:
+    """Which service a container is: by its image's name, else by its Compose service's name."""
+    image = container.image.split("@", 1)[0]
+    last = image.rsplit("/", 1)[-1].split(":", 1)[0].lower()
+    for service, names in _IMAGES.items():
+        if last in names:
+            return service
+    return container.service if container.service in _IMAGES else None
+
+
+def find_stack(
+    containers: Iterable[Container], *, project: str | None, named: Mapping[str, str] | None = None
+) -> Stack:
+    """The stack among `containers`.
+
+    `project` picks one of several; `named` gives containers by service, from the configuration. Raises NotFound where
+    there is none and UsageFault where there are several.
+    """
+    everything = tuple(containers)
+    found: dict[str, list[Container]] = {}
+    for container in everything:
+        if service_of(container) in _DATA:
+            found.setdefault(container.project, []).append(container)
+    if project is not None and project not in found:
+        raise NotFound(
+            f"no monitoring services in a Compose project named {project!r}.{did_you_mean(project, found)}",
+            remedy="docker compose ls --all",
+        )
+    if project is None and len(found) > 1:
+        found = _running_only(found)
+    if project is None and len(found) > 1:
+        first = sorted(found)[0]
+        raise UsageFault(
+            f"there are {len(found)} stacks: {listed(sorted(name or '(no project)' for name in found))}",
+            remedy=f"choose one: monops --project {first} …",
+        )
+    chosen: str | None = project if project is not None else next(iter(found), None)
+    services = _one_each(found.get(chosen, []) if chosen is not None else [])
+    for service, container_name in (named or {}).items():
+        services[service] = _by_name(everything, service, container_name)
+    if not services:
+        raise NotFound(
+            "no Prometheus, Grafana or Alertmanager container was found",
+            remedy="start the stack: docker compose up -d; or name its directories in monops.toml: "
+            '[sources.prometheus] path = "…"',
+        )
+    if chosen is None:
+        chosen = next(iter(services.values())).project
+    members = tuple(c for c in everything if c.project == chosen and chosen) or tuple(services.values())
+    for container in members:
+        name = service_of(container)
+        if name is not None:
+            services.setdefault(name, container)
+    return Stack(project=chosen, services=services, containers=members)
+
+
+def data_place(service: str, container: Container, stack: Stack, *, volume: str | None = None) -> Place:
+    """Where the data of `service` are. Raises VolumeMissing where no volume holds them."""
+    images = (container.image_id, *(image for image in stack.images if image != container.image_id))
+    path = _data_path(service, container)
+    mount = _holding(container.mounts, path)
+    if volume is not None:
+        return Place(volume=volume, images=images)
+    if mount is None or mount.type == "tmpfs":
+        raise VolumeMissing(
+            f"{container.name} keeps its data in {path}, which no volume holds: they end with the container",
+            remedy=f"give the service a volume at {path} in the Compose file, then: docker compose up -d {service}",
+        )
+    inside = PurePosixPath(path).relative_to(mount.destination).as_posix()
+    subpath = "" if inside == "." else inside
+    if mount.type == "volume":
+        return Place(volume=mount.name, subpath=subpath, images=images)
+    return Place(path=str(PurePosixPath(mount.source) / subpath), images=images)
+
+
+def _data_path(service: str, container: Container) -> str:
+    flag, variable, default = _DATA[service]
+    found = container.environment.get(variable, "") if variable else ""
+    words = container.command
+    for index, word in enumerate(words):
+        if flag and word.startswith(flag + "="):
+            found = word.partition("=")[2]
+        elif flag and word == flag and index + 1 < len(words):
+            found = words[index + 1]
+    path = PurePosixPath(found or default)
+    return str(path if path.is_absolute() else PurePosixPath(container.working_dir or "/") / path)
+
+
+def _holding(mounts: Iterable[Mount], path: str) -> Mount | None:
+    """The mount with the longest destination that `path` is in."""
+    fitting = [m for m in mounts if PurePosixPath(path).is_relative_to(m.destination)]
+    return max(fitting, key=lambda m: len(m.destination), default=None)
+
+
+def _running_only(found: dict[str, list[Container]]) -> dict[str, list[Container]]:
+    running = {p: cs for p, cs in found.items() if any(c.state in ("running", "paused", "restarting") for c in cs)}
+    return running or found
+
+
+def _one_each(containers: Iterable[Container]) -> dict[str, Container]:
+    """One container a service: a running one before a stopped one, then by name."""
+    chosen: dict[str, Container] = {}
+    for container in sorted(containers, key=lambda c: (c.state != "running", c.name)):
+        service = service_of(container)
+        if service is not None:
+            chosen.setdefault(service, container)
+    return chosen
+
+
+def _by_name(containers: Iterable[Container], service: str, name: str) -> Container:
+    everything = list(containers)
+    for container in everything:
+        if name in (container.name, container.id, container.id[:12]):
+            return container
+    raise NotFound(
+        f"[{service}] names the container {name!r}, which is not there."
+        + did_you_mean(name, [c.name for c in everything]),
+        remedy="docker ps --all",
+    )

@@ -1,0 +1,90 @@
+"""Time and this machine."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import socket
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+
+class SystemClock:
+    """The clock of this machine."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def sleep(self, span: timedelta) -> None:
+        time.sleep(span.total_seconds())
+
+
+class LocalMachine:
+    """This machine and this process."""
+
+    def __init__(self, *, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+
+    @property
+    def host(self) -> str:
+        return self._environment.get("MONOPS_HOST") or socket.gethostname()
+
+    @property
+    def cpus(self) -> int:
+        return len(os.sched_getaffinity(0))
+
+    def token(self, length: int) -> str:
+        return secrets.token_hex((length + 1) // 2)[:length]
+
+    def identity(self) -> Mapping[str, Any]:
+        return {
+            "host": socket.gethostname(),
+            "boot": _boot_id(),
+            "pid": os.getpid(),
+            "started": _started(os.getpid()),
+        }
+
+    def is_alive(self, identity: Mapping[str, Any]) -> bool | None:
+        if identity.get("host") != socket.gethostname():
+            return None
+        if identity.get("boot") != _boot_id():
+            return False
+        pid = identity.get("pid")
+        return isinstance(pid, int) and _started(pid) == identity.get("started") is not None
+
+    @contextmanager
+    def scratch(self) -> Iterator[str]:
+        folder = tempfile.mkdtemp(prefix="monops-")
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _boot_id() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
+
+
+def _started(pid: int) -> int | None:
+    """When a process started, in clock ticks since boot: tells a reused pid apart. None if it is gone.
+
+    Source: proc(5), /proc/pid/stat, field 22.
+    """
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return None
+    fields = stat.rpartition(")")[2].split()
+    return None if fields[0] in ("Z", "X") else int(fields[19])

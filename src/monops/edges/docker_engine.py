@@ -1,0 +1,332 @@
+"""Docker, through its API.
+
+Source: Docker Engine API v1.41 and later (docs.docker.com/reference/api/engine).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from monops.domain.errors import EngineError, EngineUnreachable, MonopsError, NotFound, VolumeMissing
+from monops.domain.nearest import did_you_mean
+from monops.domain.ports import Container, Helper, Machine, Mount, Reader, Volume
+
+if TYPE_CHECKING:
+    import docker
+
+#: Put on every container that monops creates, so that a later run can clear away what a killed one left.
+LABEL = "io.monops.helper"
+#: Where a helper container has the volume.
+VOLUME_PATH = "/volume"
+_NO_SHELL = re.compile(r"executable file not found|no such file or directory|exec format error", re.IGNORECASE)
+
+
+class DockerEngine:
+    """The engine that DOCKER_HOST or the default socket names."""
+
+    def __init__(self, environment: Mapping[str, str], machine: Machine) -> None:
+        self._environment = dict(environment)
+        self._machine = machine
+        self._client: docker.DockerClient | None = None
+        self._shells: dict[str, str] = {}
+
+    @property
+    def address(self) -> str:
+        return self._environment.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
+
+    @property
+    def is_local(self) -> bool:
+        return self.address.startswith("unix://")
+
+    @property
+    def host(self) -> str:
+        return "127.0.0.1" if self.is_local else (urlsplit(self.address).hostname or "127.0.0.1")
+
+    def containers(self) -> tuple[Container, ...]:
+        """Every container, stopped ones too. One that vanishes meanwhile is left out."""
+        with self._translated("list containers"):
+            listed = self._api().containers(all=True)
+            found = []
+            for item in listed:
+                with contextlib.suppress(_not_found()):
+                    found.append(_container(self._api().inspect_container(item["Id"])))
+        return tuple(found)
+
+    def container(self, name_or_id: str) -> Container:
+        try:
+            with self._translated("inspect a container"):
+                return _container(self._api().inspect_container(name_or_id))
+        except _not_found() as error:
+            names = [c.name for c in self.containers()]
+            raise VolumeMissing(
+                f"there is no container {name_or_id!r}.{did_you_mean(name_or_id, names)}", remedy="docker ps --all"
+            ) from error
+
+    def volumes(self) -> tuple[Volume, ...]:
+        with self._translated("list volumes"):
+            return tuple(_volume(item) for item in self._api().volumes().get("Volumes") or ())
+
+    def volume(self, name: str) -> Volume:
+        """Asked for by name and never created by asking, as `docker run -v` would."""
+        try:
+            with self._translated("inspect a volume"):
+                return _volume(self._api().inspect_volume(name))
+        except _not_found() as error:
+            names = [v.name for v in self.volumes()]
+            raise VolumeMissing(
+                f"there is no volume {name!r}.{did_you_mean(name, names)}", remedy="docker volume ls"
+            ) from error
+
+    def image_digest(self, image_id: str) -> str:
+        with self._translated("inspect an image"), contextlib.suppress(_not_found()):
+            digests = self._api().inspect_image(image_id).get("RepoDigests") or ()
+            return str(digests[0]) if digests else image_id
+        return image_id
+
+    def stop(self, container_id: str, *, within: timedelta) -> None:
+        with self._translated("stop a container"):
+            self._api(timeout=int(within.total_seconds()) + 30).stop(container_id, timeout=int(within.total_seconds()))
+
+    def start(self, container_id: str) -> None:
+        with self._translated("start a container"):
+            self._api().start(container_id)
+
+    def pause(self, container_id: str) -> None:
+        with self._translated("pause a container"):
+            self._api().pause(container_id)
+
+    def unpause(self, container_id: str) -> None:
+        with self._translated("unpause a container"):
+            self._api().unpause(container_id)
+
+    @contextmanager
+    def mounted(self, volume: str, image: str, *, writable: bool) -> Iterator[str]:
+        """Raises VolumeMissing: an unknown volume would be created, empty, by the create call."""
+        self.volume(volume)
+        container = self._create(volume, image, ["monops-never-started"], writable=writable)
+        try:
+            yield container
+        finally:
+            self._remove(container)
+
+    @contextmanager
+    def archive(self, container_id: str, path: str) -> Iterator[Reader]:
+        """Raises NotFound for a path that is not there."""
+        try:
+            with self._translated(f"read {path}"):
+                chunks, _ = self._api(timeout=600).get_archive(container_id, path, chunk_size=1 << 20)
+        except _not_found() as error:
+            raise NotFound(f"{path} is not in container {container_id[:12]}", remedy="docker ps --all") from error
+        reader = _ChunkReader(chunks, self)
+        try:
+            yield reader
+        finally:
+            close = getattr(chunks, "close", None)
+            if close is not None:
+                close()
+
+    def unarchive(self, container_id: str, path: str, tar: Iterable[bytes]) -> None:
+        with self._translated(f"write {path}"):
+            # docker-py hands an iterable on to requests, which sends it in chunks.
+            self._api(timeout=3600).put_archive(container_id, path, tar)
+
+    def script(self, volume: str, images: Sequence[str], text: str, *, writable: bool) -> Helper:
+        """Raises EngineError if none of `images` has a shell."""
+        self.volume(volume)
+        known = self._shells.get(volume)
+        for image in [known] if known else images:
+            container = self._create(volume, image, ["-c", text], writable=writable, entrypoint="/bin/sh")
+            try:
+                helper = self._run(container)
+            finally:
+                self._remove(container)
+            if helper is not None:
+                self._shells[volume] = image
+                return helper
+        raise EngineError(
+            f"none of the images at hand has a shell to work on volume {volume}",
+            remedy="docker pull busybox, or run monops as root where the engine runs",
+        )
+
+    def clear_leftovers(self) -> int:
+        """Remove helper containers of monops processes that are gone; how many."""
+        with self._translated("list containers"):
+            left = self._api().containers(all=True, filters={"label": LABEL})
+        count = 0
+        for item in left:
+            try:
+                maker = json.loads(item.get("Labels", {}).get(LABEL, ""))
+            except ValueError:
+                continue
+            if self._machine.is_alive(maker) is False:
+                self._remove(item["Id"])
+                count += 1
+        return count
+
+    # --- below: the client -------------------------------------------------------------------------
+
+    def _api(self, timeout: int = 60) -> Any:
+        if self._client is None:
+            import docker
+
+            kept = {k: v for k, v in self._environment.items() if k.startswith("DOCKER_")}
+            try:
+                self._client = docker.from_env(environment=kept or {"DOCKER_HOST": self.address}, timeout=60)
+                self._client.ping()
+            except Exception as error:
+                self._client = None
+                raise self._unreachable(error) from error
+        api = self._client.api
+        api.timeout = timeout
+        return api
+
+    def _create(
+        self, volume: str, image: str, command: list[str], *, writable: bool, entrypoint: str | None = None
+    ) -> str:
+        with self._translated(f"create a helper container for volume {volume}"):
+            api = self._api()
+            host = api.create_host_config(
+                binds={volume: {"bind": VOLUME_PATH, "mode": "rw" if writable else "ro"}}, network_mode="none"
+            )
+            made = api.create_container(
+                image,
+                command,
+                entrypoint=entrypoint,
+                host_config=host,
+                user="0:0",
+                labels={LABEL: json.dumps(dict(self._machine.identity()))},
+                healthcheck={"test": ["NONE"]},
+                tty=False,
+            )
+        return str(made["Id"])
+
+    def _run(self, container: str) -> Helper | None:
+        """None if the image has no shell."""
+        with self._translated("run a helper container"):
+            api = self._api(timeout=3600)
+            try:
+                api.start(container)
+            except Exception as error:
+                if _NO_SHELL.search(str(error)):
+                    return None
+                raise
+            code = int(api.wait(container)["StatusCode"])
+            output = api.logs(container, stdout=True, stderr=True).decode(errors="replace")
+        return Helper(exit_code=code, output=output)
+
+    def _remove(self, container: str) -> None:
+        with contextlib.suppress(MonopsError, _not_found()), self._translated("remove a helper container"):
+            self._api().remove_container(container, force=True, v=False)
+
+    @contextmanager
+    def _translated(self, doing: str) -> Iterator[None]:
+        from docker import errors
+        from requests import exceptions
+
+        try:
+            yield
+        except errors.NotFound:
+            raise
+        except errors.APIError as error:
+            raise EngineError(
+                f"Docker could not {doing}: {error.explanation or error}", remedy="docker info; docker ps --all"
+            ) from error
+        except (errors.DockerException, exceptions.RequestException) as error:
+            raise self._unreachable(error) from error
+
+    def _unreachable(self, error: Exception) -> EngineUnreachable:
+        text = str(error)
+        if "ermission denied" in text:
+            return EngineUnreachable(
+                f"not allowed to talk to Docker at {self.address}",
+                remedy="run as root, or join the group: sudo usermod -aG docker $USER",
+            )
+        return EngineUnreachable(
+            f"no Docker engine answers at {self.address}", remedy="start it: sudo systemctl start docker; docker info"
+        )
+
+
+class _ChunkReader:
+    """A reader over the engine's chunks; a broken connection is an EngineUnreachable, never an end."""
+
+    def __init__(self, chunks: Iterable[bytes], engine: DockerEngine) -> None:
+        self._chunks = iter(chunks)
+        self._buffer = b""
+        self._engine = engine
+
+    def read(self, size: int = -1) -> bytes:
+        if not self._buffer:
+            with self._engine._translated("read an archive"):  # noqa: SLF001 - the same edge
+                self._buffer = next(self._chunks, b"")
+        if size < 0 or size >= len(self._buffer):
+            data, self._buffer = self._buffer, b""
+        else:
+            data, self._buffer = self._buffer[:size], self._buffer[size:]
+        return data
+
+
+def _not_found() -> type[Exception]:
+    from docker import errors
+
+    return errors.NotFound
+
+
+def _volume(item: Mapping[str, Any]) -> Volume:
+    return Volume(name=item["Name"], mountpoint=item.get("Mountpoint") or "", labels=item.get("Labels") or {})
+
+
+def _container(item: Mapping[str, Any]) -> Container:
+    config, state, network = item["Config"], item["State"], item.get("NetworkSettings") or {}
+    labels = config.get("Labels") or {}
+    name = item["Name"].lstrip("/")
+    return Container(
+        id=item["Id"],
+        name=name,
+        image=config.get("Image") or "",
+        image_id=item.get("Image") or "",
+        state=state.get("Status") or "",
+        health=(state.get("Health") or {}).get("Status") or "",
+        project=labels.get("com.docker.compose.project", ""),
+        service=labels.get("com.docker.compose.service", name),
+        command=(*(config.get("Entrypoint") or ()), *(config.get("Cmd") or ())),
+        environment=dict(pair.partition("=")[::2] for pair in config.get("Env") or ()),
+        labels=labels,
+        mounts=tuple(_mount(mount) for mount in item.get("Mounts") or ()),
+        ports=_published(network.get("Ports") or {}),
+        addresses={
+            name: found["IPAddress"]
+            for name, found in (network.get("Networks") or {}).items()
+            if found.get("IPAddress")
+        },
+        working_dir=config.get("WorkingDir") or "/",
+        user=config.get("User") or "",
+        raw=item,
+    )
+
+
+def _mount(item: Mapping[str, Any]) -> Mount:
+    return Mount(
+        type=item.get("Type") or "",
+        name=item.get("Name") or "",
+        source=item.get("Source") or "",
+        destination=item.get("Destination") or "",
+        writable=bool(item.get("RW", True)),
+    )
+
+
+def _published(ports: Mapping[str, Any]) -> dict[int, tuple[str, int]]:
+    found = {}
+    for port, bindings in ports.items():
+        number, _, protocol = port.partition("/")
+        for binding in bindings or ():
+            if protocol == "tcp" and ":" not in binding.get("HostIp", ""):
+                found[int(number)] = (binding.get("HostIp") or "0.0.0.0", int(binding["HostPort"]))  # noqa: S104
+                break
+    return found

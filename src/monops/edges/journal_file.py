@@ -1,0 +1,80 @@
+"""Notes of what monops is about to disturb: one small file each, written durably before the disturbance."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from monops.domain.errors import Refused
+from monops.domain.ports import Machine
+
+
+class JournalFolder:
+    """A folder of notes: MONOPS_STATE_DIR, /var/lib/monops for root, else the user's state folder.
+
+    Source: XDG Base Directory Specification, XDG_STATE_HOME.
+    """
+
+    def __init__(self, machine: Machine, environment: Mapping[str, str]) -> None:
+        self._machine = machine
+        self._folder = state_folder(environment) / "journal"
+
+    def open(self, note: Mapping[str, Any]) -> str:
+        """Raises Refused where the note cannot be kept: better no disturbance than one that nobody repairs."""
+        note_id = f"{note.get('kind', 'note')}-{secrets.token_hex(6)}"
+        path = self._folder / f"{note_id}.json"
+        temporary = path.with_suffix(".tmp")
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with temporary.open("w", encoding="utf-8") as file:
+                json.dump({"by": dict(self._machine.identity()), "note": dict(note)}, file)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.rename(path)
+            self._sync()
+        except OSError as error:
+            raise Refused(
+                f"cannot keep a note of what is about to be stopped in {self._folder}: {error.strerror}",
+                remedy="export MONOPS_STATE_DIR=/a/folder/that/can/be/written",
+            ) from error
+        return note_id
+
+    def close(self, note_id: str) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            (self._folder / f"{note_id}.json").unlink()
+            self._sync()
+
+    def abandoned(self) -> tuple[tuple[str, Mapping[str, Any]], ...]:
+        found = []
+        for path in sorted(self._folder.glob("*.json")) if self._folder.is_dir() else []:
+            try:
+                content = json.loads(path.read_text(encoding="utf-8"))
+                by, note = content["by"], content["note"]
+            except (OSError, ValueError, KeyError, TypeError):
+                continue
+            # Another machine's note in a shared state folder is that machine's to repair.
+            if self._machine.is_alive(by) is False:
+                found.append((path.stem, note))
+        return tuple(found)
+
+    def _sync(self) -> None:
+        descriptor = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def state_folder(environment: Mapping[str, str]) -> Path:
+    """Where monops keeps what it must remember between runs."""
+    if environment.get("MONOPS_STATE_DIR"):
+        return Path(environment["MONOPS_STATE_DIR"])
+    if os.geteuid() == 0:
+        return Path("/var/lib/monops")
+    base = environment.get("XDG_STATE_HOME")
+    return (Path(base) if base else Path.home() / ".local/state") / "monops"

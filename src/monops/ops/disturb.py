@@ -1,0 +1,94 @@
+"""Stopping and pausing containers so that they come back whatever happens: noted first, undone by context."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+from monops.domain.errors import EngineError, MonopsError
+from monops.domain.ports import Container
+from monops.ops.outside import Outside
+
+#: How long a service may take to stop by itself. Prometheus writes its head's chunks; Docker's default is 10 s.
+STOP_WITHIN = timedelta(seconds=120)
+
+
+@contextmanager
+def stopped(outside: Outside, container: Container) -> Iterator[Callable[[], None]]:
+    """`container` is stopped until the given function is called or the context left; unless it was down anyway."""
+    if container.state not in ("running", "paused", "restarting"):
+        yield lambda: None
+        return
+    note = outside.journal.open({"kind": "stopped", "container": container.id, "name": container.name})
+    is_down = True
+
+    def start() -> None:
+        nonlocal is_down
+        if is_down:
+            outside.engine.start(container.id)
+            outside.journal.close(note)
+            is_down = False
+
+    try:
+        outside.engine.stop(container.id, within=STOP_WITHIN)
+        yield start
+    finally:
+        start()
+
+
+@contextmanager
+def paused(outside: Outside, container: Container) -> Iterator[None]:
+    """`container` is frozen. Its processes notice nothing but the time."""
+    if container.state != "running":
+        yield
+        return
+    note = outside.journal.open({"kind": "paused", "container": container.id, "name": container.name})
+    try:
+        outside.engine.pause(container.id)
+        yield
+    finally:
+        _unpause(outside, container.id)
+        outside.journal.close(note)
+
+
+def _unpause(outside: Outside, container_id: str) -> None:
+    try:
+        outside.engine.unpause(container_id)
+    except EngineError:
+        # The pause itself may have failed, or come through although its answer was lost.
+        if outside.engine.container(container_id).state == "paused":
+            outside.engine.unpause(container_id)
+
+
+def repair(outside: Outside) -> tuple[str, ...]:
+    """Undo what a killed run left disturbed: start, unpause, remove; a sentence for each thing done.
+
+    What cannot be undone now is said and tried again by the next run.
+    """
+    done = []
+    for note_id, note in outside.journal.abandoned():
+        kind, name = note.get("kind"), str(note.get("name", ""))
+        try:
+            if kind == "stopped":
+                outside.engine.start(str(note["container"]))
+                done.append(f"started {name} again, which an interrupted run had stopped")
+            elif kind == "paused":
+                _unpause_if_paused(outside, str(note["container"]))
+                done.append(f"{name} was paused by an interrupted run; it runs again")
+            elif kind == "prometheus-snapshot":
+                from monops.ops.prometheus_snapshot import remove_leftovers
+
+                done.extend(remove_leftovers(outside, note))
+            else:
+                continue  # not a note of a backup: its own command repairs it
+        except MonopsError as error:
+            outside.progress.warn(f"could not undo what an interrupted run left ({name}): {error.message}")
+            continue
+        outside.journal.close(note_id)
+    return tuple(done)
+
+
+def _unpause_if_paused(outside: Outside, container_id: str) -> None:
+    if outside.engine.container(container_id).state == "paused":
+        outside.engine.unpause(container_id)

@@ -1,0 +1,112 @@
+"""Prometheus's own snapshots: made by its admin API, read, and always removed again.
+
+There is no call that deletes one, so monops removes the folder. Leftovers would keep expired blocks on the disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from monops.domain.errors import CaptureError, EngineError, ServiceUnreachable
+from monops.domain.place import Place
+from monops.domain.ports import Prometheus, VolumeWriter
+from monops.ops.outside import Outside
+
+FOLDER = "snapshots"
+#: The call waits for a running compaction, which takes minutes on a large TSDB.
+WITHIN = timedelta(minutes=15)
+
+
+def can_remove(outside: Outside, place: Place) -> bool:
+    """Whether a snapshot could be removed again: needs write access, or an image with a shell."""
+    try:
+        with outside.volumes.writer(place) as writer:
+            writer.names(FOLDER)
+    except EngineError:
+        return False
+    return True
+
+
+@contextmanager
+def snapshot(outside: Outside, prometheus: Prometheus, place: Place) -> Iterator[str]:
+    """A snapshot's folder, relative to the data's root. Removed when the context is left, however it is left."""
+    with outside.volumes.writer(place) as writer:
+        before = writer.names(FOLDER)
+        asked = outside.clock.now()
+        facts: dict[str, Any] = {
+            "kind": "prometheus-snapshot",
+            "volume": place.volume,
+            "path": place.path,
+            "subpath": place.subpath,
+        }
+        facts |= {
+            "images": list(place.images),
+            "name": "a snapshot",
+            "asked": asked.isoformat(),
+            "before": list(before),
+        }
+        note = outside.journal.open(facts)
+        try:
+            name = _ask(outside, prometheus, writer, before)
+            yield f"{FOLDER}/{name}"
+        finally:
+            _remove(outside, writer, _new(writer.names(FOLDER), before, asked, outside.clock.now()))
+        outside.journal.close(note)
+
+
+def remove_leftovers(outside: Outside, note: Mapping[str, Any]) -> list[str]:
+    """Remove the snapshots that a killed run asked for; a sentence for each."""
+    place = Place(
+        volume=str(note["volume"]),
+        path=str(note["path"]),
+        subpath=str(note["subpath"]),
+        images=tuple(str(image) for image in note["images"]),
+    )
+    asked = datetime.fromisoformat(str(note["asked"]))
+    with outside.volumes.writer(place) as writer:
+        left = _new(writer.names(FOLDER), note["before"], asked, asked + WITHIN)
+        _remove(outside, writer, left)
+    return [f"removed the snapshot {name}, which an interrupted run had left in {place.name}" for name in left]
+
+
+def _ask(outside: Outside, prometheus: Prometheus, writer: VolumeWriter, before: tuple[str, ...]) -> str:
+    try:
+        name = prometheus.snapshot(within=WITHIN)
+    except ServiceUnreachable:
+        # The answer may be lost although the snapshot was made; asking again would make a second one.
+        if set(writer.names(FOLDER)) == set(before):
+            raise
+        raise CaptureError(
+            "Prometheus's answer to the snapshot request was lost", remedy="run the backup again"
+        ) from None
+    if name not in writer.names(FOLDER):
+        raise CaptureError(
+            f"the snapshot {name} of the Prometheus at {prometheus.url} is not in {writer.place}: "
+            "another Prometheus answers there",
+            remedy='name the right one in monops.toml: [prometheus] url = "http://…"',
+        )
+    return name
+
+
+def _new(names: tuple[str, ...], before: object, asked: datetime, until: datetime) -> list[str]:
+    """Snapshots that are new and bear a time between asking and now: somebody else's keep out of it."""
+    known = set(before) if isinstance(before, list | tuple) else set()
+    slack = timedelta(seconds=2)  # names have whole seconds
+    return [n for n in names if n not in known and asked - slack <= _time_of(n) <= until + slack]
+
+
+def _time_of(name: str) -> datetime:
+    try:
+        return datetime.strptime(name.partition("-")[0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    except ValueError:
+        return datetime.min.replace(tzinfo=UTC)
+
+
+def _remove(outside: Outside, writer: VolumeWriter, names: list[str]) -> None:
+    writer.remove([f"{FOLDER}/{name}" for name in names])
+    left = [name for name in names if name in writer.names(FOLDER)]
+    if left:
+        outside.progress.warn(f"the snapshot {left[0]} could not be removed from {writer.place}")

@@ -1,0 +1,88 @@
+# Images under their official names: pulled where a registry answers, else built from Debian packages.
+# A recipe in images/NAME.sh says what goes into one; build.sh makes it.
+# shellcheck shell=bash disable=SC2034,SC2154  # recipes read and set the rest
+
+# shellcheck source=tests/testbed/images.env
+. "$TESTBED_DIR/images.env"
+
+TESTBED_FAKES=${MONOPS_TESTBED_FAKES:-$TESTBED_ROOT/tests/fakes}
+# REFERENCE RECIPE OFFICIAL: OFFICIAL is what to pull, '-' for what is always built.
+IMAGES=(
+  "$PROMETHEUS_IMAGE prometheus $PROMETHEUS_IMAGE"
+  "$ALERTMANAGER_IMAGE alertmanager $ALERTMANAGER_IMAGE"
+  "$NODE_EXPORTER_IMAGE node-exporter $NODE_EXPORTER_IMAGE"
+  "$REDIS_IMAGE redis $REDIS_IMAGE"
+  "$REDIS_EXPORTER_IMAGE redis-exporter $REDIS_EXPORTER_IMAGE"
+  "$GRAFANA_IMAGE grafana $GRAFANA_OFFICIAL_IMAGE"
+  "$CADVISOR_IMAGE cadvisor $CADVISOR_OFFICIAL_IMAGE"
+  "$S3_IMAGE radosgw -"
+)
+
+# Asked once, and only when an image is missing: without a registry this must not cost a second `up` anything.
+_registry_answers() {
+  if [[ -z ${REGISTRY_ANSWERS:-} ]]; then
+    REGISTRY_ANSWERS=no
+    if [[ ${MONOPS_TESTBED_PULL:-auto} != never ]] && timeout 5 "$DOCKER" manifest inspect "$PROMETHEUS_IMAGE" >/dev/null 2>&1; then
+      REGISTRY_ANSWERS=yes
+    fi
+    say "image registry answers: $REGISTRY_ANSWERS"
+  fi
+  [[ $REGISTRY_ANSWERS == yes ]]
+}
+
+# The recipe an image here was built by; 'official' for one that was pulled, nothing where there is none.
+_built_by() {
+  "$DOCKER" image inspect --format '{{with .Config.Labels}}{{with index . "monops.recipe"}}{{.}}{{else}}official{{end}}{{else}}official{{end}}' "$1" 2>/dev/null || true
+}
+
+# _image_up REFERENCE RECIPE OFFICIAL: there and up to date, by the first way that works.
+_image_up() {
+  local reference=$1 recipe=$2 official=$3 have fingerprint kind=image
+  have=$(_built_by "$reference")
+  [[ $have != official ]] || return 0
+  load_recipe "$recipe"
+  if [[ $recipe_stand_in == yes ]]; then
+    kind=stand-in
+    [[ -z $(_built_by "$official") ]] || return 0
+  fi
+  fingerprint=$(recipe_fingerprint "$recipe") || die "the $recipe $kind lacks a file that goes into it; see tests/testbed/images/$recipe.sh"
+  [[ $have != "$fingerprint" ]] || return 0
+  if [[ $official != - ]] && _registry_answers && timeout 600 "$DOCKER" pull -q "$official" >/dev/null; then
+    say "pulled $official"
+    return 0
+  fi
+  say "building the $kind $reference from Debian packages"
+  # In a shell of its own, so that its clean-up stays in it; in the background, because left of `||` bash would not stop at an error.
+  image_build "$reference" "$fingerprint" &
+  wait $! || die "building $reference failed; the lines above say why"
+}
+
+images_up() {
+  local reference recipe official entry
+  for entry in "${IMAGES[@]}"; do
+    read -r reference recipe official <<<"$entry"
+    _image_up "$reference" "$recipe" "$official"
+  done
+}
+
+images_status() {
+  local entry reference recipe official have
+  local missing=() stand_ins=()
+  for entry in "${IMAGES[@]}"; do
+    read -r reference recipe official <<<"$entry"
+    have=$(_built_by "$reference")
+    if [[ $reference != "$official" && $official != - ]]; then
+      [[ -z $(_built_by "$official") ]] || continue
+      stand_ins+=("$reference")
+    fi
+    [[ -n $have ]] || missing+=("$reference")
+  done
+  if ((${#missing[@]})); then say "images: missing ${missing[*]}"; return 1; fi
+  say "images: up (${#IMAGES[@]} of ${#IMAGES[@]}; stand-ins: ${stand_ins[*]:-none})"
+}
+
+# images_env: where an official image is there, it takes its stand-in's place in the stack.
+images_env() {
+  [[ -z $(_built_by "$GRAFANA_OFFICIAL_IMAGE") ]] || printf 'export GRAFANA_IMAGE=%q\n' "$GRAFANA_OFFICIAL_IMAGE"
+  [[ -z $(_built_by "$CADVISOR_OFFICIAL_IMAGE") ]] || printf 'export CADVISOR_IMAGE=%q\n' "$CADVISOR_OFFICIAL_IMAGE"
+}
