@@ -303,7 +303,7 @@ def test_sweeping_keeps_what_is_finished_and_what_is_being_written(store: Store)
     store.put(MANIFEST, b"kept")
     with store.write(BLOCK, at_most=20 * MIB) as writer:
         writer.write(bytes(20 * MIB))
-        assert store.sweep(older_than=datetime.now(UTC) - timedelta(days=1)) == 0
+        assert store.sweep(older_than=datetime(2000, 1, 1, tzinfo=UTC)) == 0  # moto dates uploads 2010
     assert store.sweep(older_than=datetime.now(UTC) + timedelta(days=1)) == 0
     assert keys(store) == [BLOCK, MANIFEST]
 

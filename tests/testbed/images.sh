@@ -30,20 +30,33 @@ _registry_answers() {
   [[ $REGISTRY_ANSWERS == yes ]]
 }
 
-# The recipe an image here was built by; 'official' for one that was pulled, nothing where there is none.
-_built_by() {
-  "$DOCKER" image inspect --format '{{with .Config.Labels}}{{with index . "monops.recipe"}}{{.}}{{else}}official{{end}}{{else}}official{{end}}' "$1" 2>/dev/null || true
+# IMAGES_HAVE[reference]: the recipe that an image here was built by, 'official' for one that was pulled.
+declare -A IMAGES_HAVE
+
+# One question for all images: each call of the client costs a tenth of a second.
+_images_look() {
+  local entry tag recipe tags
+  local references=()
+  for entry in "${IMAGES[@]}"; do
+    read -r -a tags <<<"$entry"
+    references+=("${tags[0]}" "${tags[2]/#-/${tags[0]}}")
+  done
+  IMAGES_HAVE=()
+  while read -r recipe tags; do
+    for tag in $tags; do IMAGES_HAVE[$tag]=$recipe; done
+  done < <("$DOCKER" image inspect "${references[@]}" 2>/dev/null --format \
+    '{{$r := "official"}}{{with .Config.Labels}}{{with index . "monops.recipe"}}{{$r = .}}{{end}}{{end}}{{$r}}{{range .RepoTags}} {{.}}{{end}}')
 }
 
 # _image_up REFERENCE RECIPE OFFICIAL: there and up to date, by the first way that works.
 _image_up() {
   local reference=$1 recipe=$2 official=$3 have fingerprint kind=image
-  have=$(_built_by "$reference")
+  have=${IMAGES_HAVE[$reference]:-}
   [[ $have != official ]] || return 0
   load_recipe "$recipe"
   if [[ $recipe_stand_in == yes ]]; then
     kind=stand-in
-    [[ -z $(_built_by "$official") ]] || return 0
+    [[ -z ${IMAGES_HAVE[$official]:-} ]] || return 0
   fi
   fingerprint=$(recipe_fingerprint "$recipe") || die "the $recipe $kind lacks a file that goes into it; see tests/testbed/images/$recipe.sh"
   [[ $have != "$fingerprint" ]] || return 0
@@ -59,6 +72,7 @@ _image_up() {
 
 images_up() {
   local reference recipe official entry
+  _images_look
   for entry in "${IMAGES[@]}"; do
     read -r reference recipe official <<<"$entry"
     _image_up "$reference" "$recipe" "$official"
@@ -68,11 +82,12 @@ images_up() {
 images_status() {
   local entry reference recipe official have
   local missing=() stand_ins=()
+  _images_look
   for entry in "${IMAGES[@]}"; do
     read -r reference recipe official <<<"$entry"
-    have=$(_built_by "$reference")
+    have=${IMAGES_HAVE[$reference]:-}
     if [[ $reference != "$official" && $official != - ]]; then
-      [[ -z $(_built_by "$official") ]] || continue
+      [[ -z ${IMAGES_HAVE[$official]:-} ]] || continue
       stand_ins+=("$reference")
     fi
     [[ -n $have ]] || missing+=("$reference")
@@ -83,6 +98,7 @@ images_status() {
 
 # images_env: where an official image is there, it takes its stand-in's place in the stack.
 images_env() {
-  [[ -z $(_built_by "$GRAFANA_OFFICIAL_IMAGE") ]] || printf 'export GRAFANA_IMAGE=%q\n' "$GRAFANA_OFFICIAL_IMAGE"
-  [[ -z $(_built_by "$CADVISOR_OFFICIAL_IMAGE") ]] || printf 'export CADVISOR_IMAGE=%q\n' "$CADVISOR_OFFICIAL_IMAGE"
+  _images_look
+  [[ -z ${IMAGES_HAVE[$GRAFANA_OFFICIAL_IMAGE]:-} ]] || printf 'export GRAFANA_IMAGE=%q\n' "$GRAFANA_OFFICIAL_IMAGE"
+  [[ -z ${IMAGES_HAVE[$CADVISOR_OFFICIAL_IMAGE]:-} ]] || printf 'export CADVISOR_IMAGE=%q\n' "$CADVISOR_OFFICIAL_IMAGE"
 }

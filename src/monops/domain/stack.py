@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from monops.domain.errors import NotFound, UsageFault, VolumeMissing
 from monops.domain.nearest import did_you_mean, listed
@@ -126,11 +126,11 @@ def data_place(service: str, container: Container, stack: Stack, *, volume: str 
             f"{container.name} keeps its data in {path}, which no volume holds: they end with the container",
             remedy=f"give the service a volume at {path} in the Compose file, then: docker compose up -d {service}",
         )
-    inside = PurePosixPath(path).relative_to(mount.destination).as_posix()
+    inside = posixpath.relpath(path, mount.destination)
     subpath = "" if inside == "." else inside
     if mount.type == "volume":
         return Place(volume=mount.name, subpath=subpath, images=images)
-    return Place(path=str(PurePosixPath(mount.source) / subpath), images=images)
+    return Place(path=posixpath.join(mount.source, subpath).rstrip("/"), images=images)
 
 
 def _data_path(service: str, container: Container) -> str:
@@ -142,13 +142,12 @@ def _data_path(service: str, container: Container) -> str:
             found = word.partition("=")[2]
         elif flag and word == flag and index + 1 < len(words):
             found = words[index + 1]
-    path = PurePosixPath(found or default)
-    return str(path if path.is_absolute() else PurePosixPath(container.working_dir or "/") / path)
+    return posixpath.normpath(posixpath.join(container.working_dir or "/", found or default))
 
 
 def _holding(mounts: Iterable[Mount], path: str) -> Mount | None:
     """The mount with the longest destination that `path` is in."""
-    fitting = [m for m in mounts if PurePosixPath(path).is_relative_to(m.destination)]
+    fitting = [m for m in mounts if posixpath.commonpath((path, m.destination)) == posixpath.normpath(m.destination)]
     return max(fitting, key=lambda m: len(m.destination), default=None)
 
 

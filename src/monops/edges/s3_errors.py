@@ -46,7 +46,7 @@ def _refusal(names: str, reason: str, remedy: str) -> _Meaning:
     return _Meaning(names, StoreDenied, _NO_ACCESS + reason, remedy)
 
 
-#: The first that fits counts. Source: S3 API, "Error responses"; botocore/exceptions.py.
+#: The first that fits counts, by name before by status. Source: S3 API, "Error responses"; botocore/exceptions.py.
 _MEANINGS = (
     _Meaning("NoSuchUpload", StoreError, "the unfinished upload of {key} to {place} was aborted", "run it again"),
     _Meaning(
@@ -227,15 +227,20 @@ def translate(error: BaseException, settings: S3Settings, key: str = "") -> Mono
         "server": server or "https://s3.amazonaws.com",
         "endpoint_option": f" --endpoint-url {server}" if server else "",
     }
-    for meaning in _MEANINGS:
-        fits = not names.isdisjoint(meaning.names.split()) or status in meaning.statuses
-        if fits and meaning.has_key in (None, bool(key)):
-            return meaning.kind(meaning.message.format(**texts), remedy=meaning.remedy.format(**texts))
+    for meaning in _fitting(names, status, has_key=bool(key)):
+        return meaning.kind(meaning.message.format(**texts), remedy=meaning.remedy.format(**texts))
     what = f"{code}: {told.get('Message', status)}" if told else f"{type(error).__name__}: {error}"
     return StoreError(
         f"{texts['place']} failed: {_without_secrets(what, settings)}",
         remedy="check the settings of this destination: monops config check",
     )
+
+
+def _fitting(names: set[str], status: int, *, has_key: bool) -> Iterator[_Meaning]:
+    """The meanings that fit, those of the name before those of the status."""
+    asked = [meaning for meaning in _MEANINGS if meaning.has_key in (None, has_key)]
+    yield from (meaning for meaning in asked if not names.isdisjoint(meaning.names.split()))
+    yield from (meaning for meaning in asked if status in meaning.statuses)
 
 
 def _answer(error: BaseException) -> tuple[Mapping[str, Any], int, Mapping[str, str]]:

@@ -118,6 +118,8 @@ def _choose(outside: Outside, target: Target, status: PrometheusStatus | None) -
 
 def _snapshot_phases(tree: Tree, naming: Naming, capture: Capture, prometheus: Prometheus) -> Iterator[Sequence[Pack]]:
     blocks = [b for b in group_blocks(tree.walk()) if b.is_complete]
+    if not blocks:
+        capture.warnings.append("Prometheus has no samples yet: its snapshot is empty")
     packs = _block_packs(tree, blocks, naming, capture)
     capture.golden = prometheus_answers(prometheus, [block for block, _ in capture.blocks.values()])
     yield packs

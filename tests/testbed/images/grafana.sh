@@ -22,6 +22,7 @@ recipe_changes=(
 recipe_layout() {
   local root=$1
   mkdir -p "$root"/{var/lib/grafana,var/log/grafana,usr/share/grafana,usr/share/grafana-stand-in,etc/grafana/provisioning}
+  chmod 777 "$root/var/lib/grafana"
   cp "${recipe_inputs[@]}" "$root/usr/share/grafana-stand-in/"
   printf '#!/bin/sh\nexec python3 /usr/share/grafana-stand-in/server.py "$@"\n' >"$root/run.sh"
   chmod 755 "$root/run.sh"

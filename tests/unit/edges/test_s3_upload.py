@@ -171,6 +171,12 @@ def upload(settings: S3Settings, size: int, *, at_most: int = 0, key: str = "obj
         writer.write(chunk[: size % MIB])
 
 
+def upload_and_interrupt(settings: S3Settings, size: int) -> None:
+    with S3Store(settings).write("objects/x", at_most=0) as writer:
+        writer.write(bytes(size))
+        raise KeyboardInterrupt
+
+
 @pytest.mark.parametrize("size", [0, 1, 5 * MIB])
 def test_what_fits_into_one_part_is_sent_in_one_request(sink: SinkServer, size: int) -> None:
     upload(sink.settings, size)
@@ -193,12 +199,8 @@ def test_the_guess_chooses_the_size_of_the_parts(sink: SinkServer) -> None:
 
 def test_an_error_of_a_part_surfaces_while_writing_and_aborts(sink: SinkServer) -> None:
     sink.refusals["part 1"] = [(403, "AccessDenied")]
-    with (
-        pytest.raises(StoreDenied, match="permission is missing"),
-        S3Store(sink.settings).write("objects/x", at_most=0) as writer,
-    ):
-        for _ in range(100_000):  # bytes that are never all sent
-            writer.write(bytes(MIB))
+    with pytest.raises(StoreDenied, match="permission is missing"):
+        upload(sink.settings, 100_000 * MIB)  # never all sent
     assert sink.requests[-1] == "abort"
     assert len(sink.parts) < 50
 
@@ -228,18 +230,16 @@ def test_an_abort_that_fails_does_not_hide_the_first_error(sink: SinkServer) -> 
 
 def test_an_error_of_the_writer_is_not_replaced_by_one_of_a_part(sink: SinkServer) -> None:
     sink.refusals["part 1"] = [(403, "AccessDenied")]
-    with pytest.raises(KeyboardInterrupt), S3Store(sink.settings).write("objects/x", at_most=0) as writer:
-        writer.write(bytes(6 * MIB))
-        raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt):
+        upload_and_interrupt(sink.settings, 6 * MIB)
     assert sink.requests[-1] == "abort"
 
 
 def test_an_interrupted_upload_waits_for_parts_on_their_way_before_it_aborts(sink: SinkServer) -> None:
     sink.gate = threading.Event()
     threading.Timer(0.3, sink.gate.set).start()
-    with pytest.raises(KeyboardInterrupt), S3Store(sink.settings).write("objects/x", at_most=0) as writer:
-        writer.write(bytes(21 * MIB))
-        raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt):
+        upload_and_interrupt(sink.settings, 21 * MIB)
     assert sink.requests[-1] == "abort"
     assert sink.aborted == 1
 
@@ -326,7 +326,12 @@ def test_a_budget_gives_out_more_than_its_limit_only_when_nothing_is_on_its_way(
     budget.take(8)  # nothing to wait for
     budget.send()
     taken = threading.Event()
-    taker = threading.Thread(target=lambda: (budget.take(8), taken.set()))
+
+    def take() -> None:
+        budget.take(8)
+        taken.set()
+
+    taker = threading.Thread(target=take)
     taker.start()
     assert not taken.wait(0.05)
     budget.sent(8)
@@ -351,7 +356,7 @@ def test_a_connection_cut_every_time_stores_nothing_and_aborts(sink: SinkServer)
         with pytest.raises(StoreUnreachable, match="did not answer"):
             upload(settings, 12 * MIB)
     assert sink.stored is None
-    assert sink.parts == {}
+    assert not {1, 2} & sink.parts.keys()  # the third is short enough to pass
     assert sink.aborted == 1
 
 
