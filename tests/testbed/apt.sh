@@ -55,10 +55,12 @@ _apt_write_image_view() {
 # The testing suite's Release file may be past its date on a mirror that lags: that is no reason to stop a test.
 _apt_write_conf() {
   local view=$1
+  # Not /dev/null: its time of change moves all the while, and apt would read the whole index anew each time.
+  : >"$APT_DIR/empty"
   cat >"$APT_DIR/$view/apt.conf" <<EOF
-Dir::Etc::SourceList "/dev/null";
+Dir::Etc::SourceList "$APT_DIR/empty";
 Dir::Etc::SourceParts "$APT_DIR/$view/sources";
-Dir::Etc::Preferences "/dev/null";
+Dir::Etc::Preferences "$APT_DIR/empty";
 Dir::Etc::PreferencesParts "$APT_DIR/$view/pins";
 Dir::State::Status "$APT_DIR/$view/status";
 Dir::State::Lists "$APT_DIR/lists";

@@ -76,7 +76,7 @@ image_build() {
   _finish_base "$work/root"
   recipe_layout "$work/root"
   _pack "$work/root"
-  for change in "${recipe_changes[@]}" "LABEL monops.recipe=$fingerprint" "LABEL $TESTBED_LABEL" \
+  for change in "${recipe_changes[@]}" "LABEL monops.recipe=$fingerprint" \
     "LABEL monops.debian-version=${recipe_version:-none}" "LABEL monops.stand-in=$([[ $recipe_stand_in == yes ]] && echo true || echo false)"; do
     changes+=(--change "$change")
   done

@@ -15,7 +15,7 @@ data_load() {
   local dir=${1:-} volume=${2:-} owner=${3:-65534:65534} container
   [[ -d $dir && -n $volume ]] || die "usage: scripts/testbed load DIR VOLUME [UID:GID]; '$dir' is no folder, or the volume's name is missing"
   engine_require
-  container=$("$DOCKER" create --label "$TESTBED_LABEL" --network none --volume "$volume:/prometheus" "$PROMETHEUS_IMAGE") \
+  container=$("$DOCKER" create --name "monops-testbed-load-$$" --label "$TESTBED_LABEL" --network none --volume "$volume:/prometheus" "$PROMETHEUS_IMAGE") \
     || die "no container could be made from $PROMETHEUS_IMAGE; run: scripts/testbed up"
   # shellcheck disable=SC2064  # the container as it is now
   trap "'$DOCKER' rm -f '$container' >/dev/null" EXIT

@@ -1,6 +1,6 @@
 # Images under their official names: pulled where a registry answers, else built from Debian packages.
 # A recipe in images/NAME.sh says what goes into one; build.sh makes it.
-# shellcheck shell=bash disable=SC2034,SC2154  # recipes read and set the rest
+# shellcheck shell=bash disable=SC2034,SC2154,SC2016  # recipes read and set the rest; Go templates are no shell
 
 # shellcheck source=tests/testbed/images.env
 . "$TESTBED_DIR/images.env"

@@ -98,6 +98,13 @@ class DockerEngine:
         with self._translated("start a container"):
             self._api().start(container_id)
 
+    def logs(self, container_id: str, lines: int) -> tuple[str, ...]:
+        """A driver that cannot be read from gives nothing."""
+        with contextlib.suppress(EngineError), self._translated("read a container's log"):
+            found = self._api().logs(container_id, stdout=True, stderr=True, tail=lines)
+            return tuple(found.decode(errors="replace").splitlines())
+        return ()
+
     def pause(self, container_id: str) -> None:
         with self._translated("pause a container"):
             self._api().pause(container_id)

@@ -40,12 +40,13 @@ class HttpServices:
         return any(_try(_session(), url + path) == 200 for url in self._candidates("", container, port))
 
     def _connect(self, service: str, container: Container | None, probe: str) -> tuple[str, requests.Session]:
-        session = _session()
         candidates = self._candidates(service, container, PORTS[service])
-        for url in candidates:
-            # 503: it is this service, and it is not well.
-            if _try(session, url + probe) in (200, 503):
-                return url, session
+        if candidates:  # requests takes a fifth of a second to import: not where there is nobody to ask
+            session = _session()
+            for url in candidates:
+                # 503: it is this service, and it is not well.
+                if _try(session, url + probe) in (200, 503):
+                    return url, session
         tried = ", ".join(candidates) or "no published port and no address"
         name = container.name if container is not None else service
         raise ServiceUnreachable(

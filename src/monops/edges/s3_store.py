@@ -104,7 +104,8 @@ class S3Store:
             for page in pages:
                 for entry in page.get("Contents", []):
                     key = entry["Key"][start:]
-                    if key and not key.endswith("/"):  # consoles store empty objects for folders
+                    # Consoles store empty objects for folders; radosgw on SQLite takes a prefix in any case.
+                    if key.startswith(prefix) and not key.endswith("/") and key:
                         found.append(Stored(key, entry["Size"], entry["LastModified"]))
         yield from sorted(found, key=lambda stored: stored.key)
 

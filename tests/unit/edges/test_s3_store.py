@@ -183,6 +183,10 @@ def instance(kind: type[Exception]) -> Exception:
     template = getattr(kind, "fmt", "")
     if issubclass(kind, boto3.exceptions.DynamoDBOperationNotSupportedError):
         return kind(text, text)
+    if issubclass(kind, boto3.exceptions.ResourceNotExistsError):
+        return kind(text, text, has_low_level_client=True)
+    if issubclass(kind, boto3.exceptions.UnknownAPIVersionError):
+        return kind(text, text, text)
     if not template:
         return kind(text)
     names = [name for _, name, _, _ in string.Formatter().parse(template) if name]

@@ -1,0 +1,29 @@
+"""Going back: from any phase, after a failure, after a kill, or because a person wants it."""
+
+from __future__ import annotations
+
+from monops.domain.place import Place
+from monops.domain.ports import VolumeWriter
+from monops.ops.outside import Outside
+from monops.ops.restore_in_place import containers
+from monops.ops.restore_in_place.state import Phase, State, clear, member, save
+from monops.ops.restore_in_place.swap import swap_back
+
+
+def undo(writer: VolumeWriter, state: State, place: Place, outside: Outside) -> State:
+    """The data from before are the data, what ran before runs, and the volume holds nothing of the restore."""
+    if state.phase not in (Phase.STAGING, Phase.STOPPING):
+        # What runs on them now is stopped, and noted first: it ran, so it is to run afterwards.
+        now = tuple(member(c) for c in containers.users(outside.engine, place) if containers.is_running(c))
+        state = save(
+            writer,
+            state,
+            phase=Phase.UNDOING,
+            running=containers.united(state.running, now),
+            by=dict(outside.machine.identity()),
+        )
+        containers.stop(outside, place)
+        swap_back(writer, state)
+    containers.start(outside, state.running)
+    clear(writer)
+    return state
