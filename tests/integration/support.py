@@ -8,6 +8,7 @@ import os
 import secrets
 import shutil
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.parse
@@ -20,7 +21,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 TESTBED = ROOT / "scripts" / "testbed"
-MONOPS = ROOT / ".venv" / "bin" / "monops"
+MONOPS = Path(sys.executable).parent / "monops"
 STACK = ROOT / "tests" / "testbed" / "stack"
 COMPOSE_FILE = "docker-compose.monitoring.yml"
 #: The label of helper containers, as `docker ps` wants it. Source: monops.edges.docker_engine.LABEL.
@@ -321,8 +322,10 @@ class Stack:
 
 def helpers_of(project: str) -> list[str]:
     """Helper containers of monops that have a volume of `project`."""
-    found = docker("ps", "-a", "--filter", f"label={HELPER_LABEL}", "--format", "{{.ID}} {{.State}} {{.Mounts}}")
-    return [line for line in found.splitlines() if project in line or line.endswith("…")]
+    found = docker(
+        "ps", "-a", "--no-trunc", "--filter", f"label={HELPER_LABEL}", "--format", "{{.Names}} {{.State}} {{.Mounts}}"
+    )
+    return [line for line in found.splitlines() if project in line]
 
 
 @contextmanager

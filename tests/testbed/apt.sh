@@ -120,17 +120,17 @@ _all_there() {
   while read -r file rest; do [[ -e $file ]] || return 1; done <"$1"
 }
 
-# apt_fetch LIST PACKAGE[/SUITE]…: downloads them with all they depend on, and writes their closure to LIST.
+# apt_fetch PACKAGE[/SUITE]…: downloads them with all they depend on, and names the file that lists them in APT_LIST.
+# Working the dependencies out takes apt seconds, so the list is kept as long as the index is.
 apt_fetch() {
-  local list=$1 log=$APT_DIR/image/fetch.log
-  shift
+  local log=$APT_DIR/image/fetch.log
   apt_refresh image
-  _apt_closure "$@" >"$list"
-  if [[ -s $list ]] && _all_there "$list"; then return; fi
+  APT_LIST=$APT_DIR/image/closure-$(printf '%s\n' "$@" | sha256sum | cut -c1-16)
+  if [[ -s $APT_LIST && $APT_LIST -nt $APT_DIR/image/refreshed ]] && _all_there "$APT_LIST"; then return; fi
   # An index that is hours old can name a file that the mirror has replaced.
   if ! _apt image install --download-only --no-install-recommends "$@" >"$log" 2>&1; then
     apt_refresh image now
     run_logged "$log" "downloading $*" _apt image install --download-only --no-install-recommends "$@"
-    _apt_closure "$@" >"$list"
   fi
+  _apt_closure "$@" >"$APT_LIST"
 }

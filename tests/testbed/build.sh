@@ -33,11 +33,11 @@ _base_layout() {
 
 _unpack() {
   local root=$1 file name version
-  apt_fetch "$root.packages" busybox-static ca-certificates "${recipe_packages[@]}"
+  apt_fetch busybox-static ca-certificates "${recipe_packages[@]}"
   while read -r file name version; do
     [[ $name != "$recipe_version_of" ]] || recipe_version=$version
     [[ $name =~ ^($recipe_leave_out)$ ]] || dpkg-deb --fsys-tarfile "$file" | tar -x -C "$root" --keep-directory-symlink --no-same-owner
-  done <"$root.packages"
+  done <"$APT_LIST"
   rm -rf "$root"/usr/share/{doc,man,locale,lintian,bash-completion,info,doc-base} "$root"/etc/{init.d,cron.d,logrotate.d,default}
 }
 

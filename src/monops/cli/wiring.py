@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from monops.cli.progress import TerminalProgress
 from monops.cli.settings import Settings
-from monops.domain.config import DestinationSection
+from monops.domain.config import COMPRESSION, DestinationSection
 from monops.domain.destination import DirectoryTarget, S3Settings, parse_destination
 from monops.domain.errors import UsageFault
 from monops.domain.nearest import did_you_mean, listed
@@ -74,6 +75,10 @@ class Wiring:
         """Raises ConfigurationError for an age recipient that is none, before anything is disturbed."""
         from monops.edges.codec import check_recipients
 
+        if compression is not None and not re.match(COMPRESSION, compression):
+            raise UsageFault(
+                f"{compression!r} is no compression", remedy="--compression zstd:3, zstd:1 to zstd:19, gzip:6 or none"
+            )
         name, _, level = (compression or self.config.backup.compression).partition(":")
         chosen = tuple(recipients) or self.config.backup.encrypt_to
         check_recipients(chosen)

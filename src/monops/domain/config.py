@@ -12,6 +12,8 @@ import msgspec
 from monops.domain.errors import ConfigurationError
 from monops.domain.nearest import nearest
 
+#: What may be said of compression.
+COMPRESSION = r"^(none|zstd(:([1-9]|1[0-9]))?|gzip(:[1-9])?)$"
 _Name = Annotated[str, msgspec.Meta(min_length=1)]
 
 
@@ -25,16 +27,20 @@ class StackSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class ServiceSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """[prometheus], [grafana], [alertmanager]: where a service is, if it is not found by itself."""
 
+    #: The container's name, where image and Compose service do not tell what it is.
     container: _Name | None = None
+    #: The volume with its data, where it is not the one that the container mounts.
     volume: _Name | None = None
     #: Where it answers over HTTP, e.g. "http://127.0.0.1:9090".
     url: Annotated[str, msgspec.Meta(pattern="^https?://")] | None = None
+    #: How it is read, unless --capture says so: "stop" is sure and stops it for moments.
     capture: Literal["auto", "snapshot", "live", "stop"] = "auto"
 
 
 class SourceSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """[sources.NAME]: a source that is a plain directory."""
 
+    #: The folder: for services that run without Docker, and for monops in a container with the volumes mounted.
     path: _Name
 
 
@@ -43,16 +49,25 @@ class DestinationSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True
 
     #: A directory or "s3://bucket/prefix".
     url: _Name
+    #: The S3 server, where it is not AWS: "https://s3.example.net".
     endpoint: Annotated[str, msgspec.Meta(pattern="^https?://")] | None = None
+    #: The bucket's region.
     region: _Name | None = None
+    #: A profile of `~/.aws/config`.
     profile: _Name | None = None
+    #: Whether the bucket's name goes into the path; by itself: yes where an endpoint is given.
     path_style: bool | None = None
+    #: For objects only, e.g. "STANDARD_IA": manifests and locks stay in STANDARD.
     storage_class: _Name | None = None
+    #: Encryption by the server.
     sse: Literal["AES256", "aws:kms"] | None = None
+    #: The key for "aws:kms", where it is not the bucket's own.
     sse_kms_key_id: _Name | None = None
+    #: S3's own checksums; "auto" sends them to AWS only, because other servers refuse them.
     checksums: Literal["auto", "when_required", "when_supported"] = "auto"
-    #: Files that hold the keys; without them boto3's own chain is used.
+    #: The file that holds the access key's id; without it boto3's own chain is used.
     access_key_id_file: _Name | None = None
+    #: The file that holds the secret key.
     secret_access_key_file: _Name | None = None
 
 
@@ -61,9 +76,10 @@ class BackupSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     #: Names of destinations, directories or URLs.
     to: tuple[_Name, ...] = ()
+    #: What to back up, where it is not everything.
     sources: tuple[Literal["prometheus", "grafana", "alertmanager", "config"], ...] = ()
     #: "zstd", "zstd:LEVEL", "gzip", "gzip:LEVEL" or "none".
-    compression: Annotated[str, msgspec.Meta(pattern="^(none|zstd(:([1-9]|1[0-9]))?|gzip(:[1-9])?)$")] = "zstd:3"
+    compression: Annotated[str, msgspec.Meta(pattern=COMPRESSION)] = "zstd:3"
     #: age recipients: "age1…" or "ssh-ed25519 …".
     encrypt_to: tuple[_Name, ...] = ()
     #: File with the age identity that opens encrypted objects.

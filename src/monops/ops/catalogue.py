@@ -76,11 +76,13 @@ def objects_of(store: Store) -> dict[str, Stored]:
 def check_format(store: Store) -> str:
     """The store's id. Raises NotFound where there is none, Refused for a newer format, Damaged for nonsense."""
     if not store.exists():
-        raise NotFound(f"there is nothing at {store.url}", remedy=f"monops backup --to {store.url}")
+        raise NotFound(f"there is nothing at {store.url}", remedy=f"check the name; monops backup --to {store.url} makes a store")
     try:
         marker = store.get(layout.MARKER)
     except NotFound as error:
-        raise NotFound(f"{store.url} is not a monops store", remedy=f"monops backup --to {store.url}") from error
+        raise NotFound(
+            f"{store.url} is not a monops store", remedy=f"check the name; monops backup --to {store.url} makes a store"
+        ) from error
     try:
         found = json.loads(marker)
         number, store_id = found["format"], str(found["id"])

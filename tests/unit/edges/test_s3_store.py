@@ -187,6 +187,8 @@ def instance(kind: type[Exception]) -> Exception:
         return kind(text, text, has_low_level_client=True)
     if issubclass(kind, boto3.exceptions.UnknownAPIVersionError):
         return kind(text, text, text)
+    if issubclass(kind, botocore.exceptions.WaiterError):
+        return kind(text, text, {"Error": {"Code": "Odd", "Message": text}})
     if not template:
         return kind(text)
     names = [name for _, name, _, _ in string.Formatter().parse(template) if name]
