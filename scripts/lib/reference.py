@@ -79,7 +79,7 @@ def configuration() -> str:
         WRITTEN,
         "# monops.toml\n",
         "None is needed. It is looked for in this order: `--config`, `MONOPS_CONFIG`, upward from the current folder,",
-        "`~/.config/monops/`, `/etc/monops/`. Relative paths in it start from the folder it is in. `monops config check`",
+        "`~/.config/monops/`, `/etc/monops/`. Relative paths in it start from its own folder. `monops config check`",
         "says what is wrong in it, with the line; `monops config schema` prints its JSON Schema.\n",
     ]
     for node in ast.parse(source).body:
@@ -128,11 +128,12 @@ def _environment() -> list[str]:
         "MONOPS_CONFIG": "monops.toml to use",
         "MONOPS_PROJECT": "Compose project, as `--project`",
         "MONOPS_S3_URL": "where `--to s3` goes, unless the configuration has a destination of that name",
-        "MONOPS_S3_ENDPOINT, MONOPS_S3_REGION": "the S3 server, where it is not AWS; boto3's own `AWS_…` variables work too",
-        "MONOPS_S3_ACCESS_KEY_ID, MONOPS_S3_SECRET_ACCESS_KEY": "keys; with `_FILE` behind the name: the file that holds one; "
-        "else boto3's own chain",
+        "MONOPS_S3_ENDPOINT, MONOPS_S3_REGION": "the S3 server, where it is not AWS; boto3's own `AWS_…` work too",
+        "MONOPS_S3_ACCESS_KEY_ID, MONOPS_S3_SECRET_ACCESS_KEY": "keys, or with `_FILE` behind the name the files that "
+        "hold them; else boto3's own chain",
         "MONOPS_AGE_IDENTITY_FILE": "the age identity that opens encrypted objects",
-        "MONOPS_STATE_DIR": "where monops remembers what it stopped; else /var/lib/monops for root, else ~/.local/state/monops",
+        "MONOPS_STATE_DIR": "where monops remembers what it stopped; else /var/lib/monops for root, or "
+        "~/.local/state/monops",
         "MONOPS_REACH": "`mountpoint` or `archive`: insist on that way to reach volumes; default `auto`",
         "MONOPS_HOST": "the host's name in snapshots, for monops in a container",
         "DOCKER_HOST, DOCKER_TLS_VERIFY, DOCKER_CERT_PATH": "the engine, as for docker itself",

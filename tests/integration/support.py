@@ -149,6 +149,7 @@ class Monops:
 
     def config(self, text: str) -> None:
         """Write the monops.toml that is found from where monops runs."""
+        self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "monops.toml").write_text(text)
 
     def run(

@@ -86,11 +86,14 @@ _apt() {
 # apt_refresh VIEW [now]: the archive's index, read again when it is a day old.
 apt_refresh() {
   local view=$1 stamp=$APT_DIR/$1/refreshed
+  local strict=()
   if [[ ${2:-} != now && -n $(find "$stamp" -mtime -1 2>/dev/null) ]]; then return; fi
   mkdir -p "$APT_DIR/$view/sources" "$APT_DIR/$view/pins" "$APT_DIR/lists/partial" "$APT_DIR/archives/partial"
   "_apt_write_${view}_view"
   _apt_write_conf "$view"
-  run_logged "$APT_DIR/$view/update.log" "reading Debian's package index" _apt "$view" update
+  # The host's other sources may be broken and no concern of ours; the image view has no others.
+  [[ $view == host ]] || strict=(-o APT::Update::Error-Mode=any)
+  run_logged "$APT_DIR/$view/update.log" "reading Debian's package index (is the network up?)" _apt "$view" "${strict[@]}" update
   touch "$stamp"
 }
 

@@ -9,6 +9,7 @@ Blocks end at the last full two hours, so a Prometheus started on them keeps the
 """
 
 import argparse
+import fcntl
 import json
 import math
 import os
@@ -171,17 +172,25 @@ def make(shape: Shape, end: int, target: Path) -> None:
 def cached(shape: Shape, end: int | None, cache: Path) -> Path:
     """The folder that holds this shape, made now if it is not there or too old."""
     home = cache / "tsdb" / (f"{shape}-end{end}" if end else str(shape))
+    home.parent.mkdir(parents=True, exist_ok=True)
+    with home.with_name(f"{home.name}.lock").open("w") as lock:
+        # Another test run may want the same data: it waits, and then finds it.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _ensure(shape, end, home)
+    return home / "data"
+
+
+def _ensure(shape: Shape, end: int | None, home: Path) -> None:
     about, data = home / "about.json", home / "data"
     now = int(time.time())
     # about.json is written last: without it the folder is what a broken run left.
     if about.exists() and (end or now - json.loads(about.read_text())["end"] < STALE_SECONDS):
-        return data
+        return
     shutil.rmtree(home, ignore_errors=True)
     data.mkdir(parents=True)
     last = end or now - now % BLOCK_SECONDS
     make(shape, last, data)
     about.write_text(json.dumps({"end": last, **shape._asdict()}) + "\n")
-    return data
 
 
 def shape_for_size(size_mb: int, interval: int, seed: int) -> Shape:

@@ -9,14 +9,14 @@ import traceback
 from collections.abc import Sequence
 
 from monops import __version__
-from monops.domain.rebuild import without_secret
+from monops.domain.rebuild import without_secret, words_without_secrets
 
 
 def save(error: Exception, arguments: Sequence[str]) -> str | None:
     """Write a report into the temporary folder; its path, or None where that is impossible."""
     lines = [
         f"monops {__version__}, Python {platform.python_version()}, {platform.platform()}",
-        "arguments: " + " ".join(without_secret(word) for word in arguments),
+        "arguments: " + " ".join(words_without_secrets(arguments)),
         "",
         *traceback.format_exception(error),
     ]

@@ -94,6 +94,8 @@ def run(arguments: Sequence[str]) -> int:
         return _fail(settings, error.format_message(), _usage_remedy(error), Exit.USAGE)
     except (click.Abort, KeyboardInterrupt):
         return _fail(settings, "interrupted", "", Exit.INTERRUPTED)
+    except Terminated:
+        return _fail(settings, "stopped by SIGTERM; what was disturbed has been put back", "", Exit.TERMINATED)
     except click.ClickException as error:
         return _fail(settings, error.format_message(), "", Exit.FAILED)
     except MonopsError as error:
@@ -124,7 +126,11 @@ def shared_first(arguments: Sequence[str]) -> list[str]:
         elif word in _WITHOUT_VALUE or word.startswith(tuple(f"{name}=" for name in _WITH_VALUE)):
             front.append(word)
         elif word in _WITH_VALUE:
-            front += [word, *([value] if (value := next(words, None)) is not None else [])]
+            value = next(words, None)
+            if value is None:
+                # Alone, so that click says what is missing instead of taking the command for the value.
+                return [word]
+            front += [word, value]
         else:
             rest.append(word)
     return front + rest
@@ -135,7 +141,7 @@ def _terminate(number: int, frame: FrameType | None) -> None:
     del number, frame
     # A second one must not interrupt the mending.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    raise Terminated("stopped by SIGTERM; what was disturbed has been put back")
+    raise Terminated
 
 
 def _early_settings(arguments: Sequence[str]) -> Settings:
@@ -165,13 +171,14 @@ def _traceback() -> None:
 
 def _bug(settings: Settings, error: Exception, arguments: Sequence[str]) -> int:
     from monops.cli.bug_report import save
+    from monops.domain.rebuild import without_secret
 
     place = save(error, arguments)
     if settings.verbose > 1:
         _traceback()
     return _fail(
         settings,
-        f"monops has a bug: {type(error).__name__}: {error}",
+        without_secret(f"monops has a bug: {type(error).__name__}: {error}"),
         f"please report it with the file {place}" if place else "run it again with -vv and report what it prints",
         Exit.BUG,
     )

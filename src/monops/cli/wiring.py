@@ -108,7 +108,7 @@ class Wiring:
 
     def stores(self, given: Sequence[str]) -> tuple[Store, ...]:
         """The destinations named on the command line, or those of the configuration. Raises UsageFault for none."""
-        names = tuple(given) or self.config.backup.to or tuple(self.config.destinations)
+        names = tuple(given) or tuple(map(self._meant, self.config.backup.to)) or tuple(self.config.destinations)
         if not names and self.environment.get("MONOPS_S3_URL"):
             names = ("s3",)
         if not names:
@@ -116,6 +116,11 @@ class Wiring:
                 "no destination is named", remedy='monops backup --to /srv/backups; or set to = ["…"] in [backup]'
             )
         return tuple(self.store(name) for name in dict.fromkeys(names))
+
+    def _meant(self, text: str) -> str:
+        """A directory of `[backup] to`: a relative one is meant from where the file is."""
+        is_name = text in self.config.destinations or text == "s3" or not _looks_like_place(self._from_config(text))
+        return text if is_name or "://" in text else self._from_config(text)
 
     def source_store(self, given: str | None) -> Store:
         """The destination to read from: named, or the configuration's first."""
@@ -171,8 +176,8 @@ class Wiring:
         return DestinationSection(url=url)
 
     def _secret(self, file: str | None, variable: str) -> str | None:
-        file = file or self.environment.get(variable + "_FILE")
-        return config_file.read_secret(self._from_config(file)) if file else self.environment.get(variable) or None
+        file = self._from_config(file) if file else self.environment.get(variable + "_FILE")
+        return config_file.read_secret(file) if file else self.environment.get(variable) or None
 
     def _identity_in_config(self) -> str | None:
         file = self.config.backup.identity_file

@@ -11,6 +11,7 @@ import msgspec
 
 from monops.domain.errors import ConfigurationError
 from monops.domain.nearest import nearest
+from monops.domain.rebuild import without_secret
 
 #: What may be said of compression.
 COMPRESSION = r"^(none|zstd(:([1-9]|1[0-9]))?|gzip(:[1-9])?)$"
@@ -181,14 +182,18 @@ def _unknown(what: str, name: str, right: Any, where: str = "") -> str:
 
 def _shown(key: str, value: Any) -> str:
     """A value for a message; one that may be secret is not shown."""
-    return "…" if re.search(r"secret|password|token", key) and not key.endswith("_file") else repr(value)
+    if re.search(r"secret|password|token", key) and not key.endswith("_file"):
+        return "…"
+    # A key pasted where its public half belongs, and a password in a URL.
+    return re.sub(r"AGE-SECRET-KEY-\w*", "AGE-SECRET-KEY-…", without_secret(repr(value)))
 
 
 def _plain(text: str) -> str:
     """msgspec's sentence without its own words for places and types."""
     text = re.sub(r" - at `[^`]*`", "", text)
     replacements: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
-        (r"Expected `([^`]*)`, got `([^`]*)`", r"it must be \1, not \2"),
+        (r"Expected `([^`]*?)(?: \| null)?`, got `([^`]*)`", r"it must be \1, not \2"),
+        (r"Expected `str` of length >= 1", "it must not be empty"),
         (r"Invalid enum value .*", "it is none of the allowed words: monops config schema"),
         (r"Expected `str` matching regex .*", "it does not have the right form: monops config schema"),
     )

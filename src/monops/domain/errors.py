@@ -18,8 +18,8 @@
     ├── CaptureError             1   a source cannot be read consistently
     │   └── SourceChanged            safe to try again
     ├── RestoreFailed            1   restored data cannot be written, or the service does not run on them
-    ├── Refused                  1   monops declines: it would lose something
-    └── Terminated             143   SIGTERM
+    └── Refused                  1   monops declines: it would lose something
+    Terminated                 143   SIGTERM: like KeyboardInterrupt, nobody catches it by catching errors
 
 Every one says what happened with the value, and the remedy as a command to paste.
 """
@@ -120,7 +120,8 @@ class Refused(MonopsError):
     """monops declines, because something would be lost."""
 
 
-class Terminated(MonopsError):
-    """SIGTERM arrived; what was stopped is started again while this travels up."""
+class Terminated(BaseException):
+    """SIGTERM arrived; what was stopped is started again while this travels up.
 
-    exit = Exit.TERMINATED
+    No MonopsError: whoever notes one destination's failure and goes on with the next must not do so now.
+    """

@@ -17,8 +17,8 @@ OBJECTS = "objects/"
 LOCKS = "locks/"
 
 #: A ULID: 26 characters of Crockford's base 32. Source: github.com/ulid/spec.
-ULID = re.compile(r"^[0-7][0-9A-HJKMNP-TV-Z]{25}$")
-_SNAPSHOT = re.compile(r"^(\d{8}T\d{6}Z)-([A-Za-z0-9._-]+)-([0-9a-f]{4})$")
+ULID = re.compile(r"^[0-7][0-9A-HJKMNP-TV-Z]{25}\Z")
+_SNAPSHOT = re.compile(r"^(\d{8}T\d{6}Z)-([A-Za-z0-9._-]+)-([0-9a-f]{4})\Z")
 
 
 def snapshot_id(taken_at: datetime, host: str, random: str) -> str:
@@ -42,7 +42,7 @@ def block_name(ulid: str, immutable: Iterable[Entry], recipients: Sequence[str] 
     """
     digest = hashlib.sha256()
     for entry in sorted(immutable, key=lambda e: e.path):
-        digest.update(f"{entry.path}\0{entry.size}\n".encode())
+        digest.update(f"{entry.path}\0{entry.size}\n".encode(errors="surrogateescape"))
     for recipient in sorted(recipients):
         digest.update(f"age:{recipient}\n".encode())
     return f"{ulid}-{digest.hexdigest()[:8]}"

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 #: Names of variables and flags whose values are secret.
-_SECRET_NAME = re.compile(r"pass|secret|token|credential|api_?key|private|auth|dsn|webhook|cookie|salt", re.IGNORECASE)
+_SECRET_NAME = re.compile(
+    r"pass|secret|token|credential|api_?key|access_?key|private|auth|dsn|webhook|cookie|salt", re.IGNORECASE
+)
+#: Names of files that hold a secret: PASSWORD_FILE, --password-file. They are no secrets themselves.
+_FILE_NAME = re.compile(r"[_-]file$", re.IGNORECASE)
 #: A password inside a URL: `redis://user:password@host`.
-_URL_PASSWORD = re.compile(r"(?P<head>[a-z][a-z0-9+.-]*://[^:/@\s]*:)[^@/\s]+(?=@)", re.IGNORECASE)
+_URL_PASSWORD = re.compile(r"(?P<head>[a-z][a-z0-9+.-]*://[^:/@\s]*:)[^/\s]+(?=@)", re.IGNORECASE)
+#: A flag or an assignment inside a longer text, as in `sh -c "redis-server --requirepass hunter2"`.
+_INSIDE = re.compile(r"""(?P<name>--?[\w.-]*|\b\w+(?==))(?P<between>=|\s+)(?P<value>"[^"]*"|'[^']*'|[^\s"']+)""")
+#: `redis-cli -a PASSWORD`: a name that says nothing.
+_REDIS_CLI = re.compile(r"(?P<head>\bredis-cli\b.*?\s-a\s+)\S+")
 _REMOVED = "<removed>"
+#: Words that are no secret whatever the name: GF_AUTH_ANONYMOUS_ENABLED=true.
+_PLAIN = ("", "true", "false", "yes", "no", "on", "off")
 _HOST_FIELDS = (
     "Binds", "NetworkMode", "PortBindings", "RestartPolicy", "LogConfig", "Memory", "MemoryReservation", "MemorySwap",
     "NanoCpus", "CpuShares", "PidsLimit", "Privileged", "PidMode", "CapAdd", "CapDrop", "Devices", "ExtraHosts",
@@ -23,16 +33,17 @@ def rebuild_facts(raw: Mapping[str, Any]) -> dict[str, Any]:
     """The reduced inspection of one container. Values of variables and flags that sound secret are removed."""
     config, host = raw.get("Config") or {}, raw.get("HostConfig") or {}
     networks = (raw.get("NetworkSettings") or {}).get("Networks") or {}
+    labels = {k: without_secret(str(v)) for k, v in (config.get("Labels") or {}).items() if not _SECRET_NAME.search(k)}
     return {
         "Name": str(raw.get("Name", "")).lstrip("/"),
         "ImageId": raw.get("Image"),
-        "Config": {name: config[name] for name in _CONFIG_FIELDS if config.get(name)}
+        "Config": {name: _without_secrets(config[name]) for name in _CONFIG_FIELDS if config.get(name)}
         | {
-            "Cmd": [without_secret(word) for word in config.get("Cmd") or ()],
+            "Cmd": _without_secrets(config.get("Cmd") or ()),
             "Env": [without_secret(pair) for pair in config.get("Env") or ()],
-            "Labels": {k: v for k, v in (config.get("Labels") or {}).items() if not _SECRET_NAME.search(k)},
+            "Labels": labels,
         },
-        "HostConfig": {name: host[name] for name in _HOST_FIELDS if host.get(name)},
+        "HostConfig": {name: _without_secrets(host[name]) for name in _HOST_FIELDS if host.get(name)},
         "Mounts": [
             {
                 key: mount.get(key)
@@ -46,12 +57,53 @@ def rebuild_facts(raw: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def without_secret(text: str) -> str:
-    """`NAME=value` or `--flag=value` with the value removed if the name sounds secret; passwords in URLs removed."""
+    """`NAME=value` or `--flag=value` with the value removed if the name sounds secret; so are those inside a longer
+    text, and passwords in URLs."""
     name, equals, value = text.partition("=")
-    # A file that holds a secret is no secret itself: PASSWORD_FILE, --password-file.
-    if equals and value and _SECRET_NAME.search(name) and not re.search(r"_file$|-file$|__FILE$", name, re.IGNORECASE):
+    if equals and " " not in name and _is_secret(name, value):
         return f"{name}={_REMOVED}"
-    return _URL_PASSWORD.sub(rf"\g<head>{_REMOVED}", text)
+    text = _INSIDE.sub(_without_value, text)
+    return _URL_PASSWORD.sub(rf"\g<head>{_REMOVED}", _REDIS_CLI.sub(rf"\g<head>{_REMOVED}", text))
+
+
+def words_without_secrets(words: Sequence[str]) -> list[str]:
+    """A command's words; a flag and its value may be two."""
+    found: list[str] = []
+    for word in words:
+        before = found[-1] if found else ""
+        is_value = not word.startswith("-") and (
+            (before.startswith("-") and "=" not in before and _is_secret(before, word))
+            or (before == "-a" and any(w.endswith("redis-cli") for w in found))
+        )
+        found.append(_REMOVED if is_value else without_secret(word))
+    return found
+
+
+def _without_secrets(value: Any, name: str = "") -> Any:
+    """The same for all that JSON can hold."""
+    if isinstance(value, Mapping):
+        return {key: _without_secrets(inner, str(key)) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        if all(isinstance(word, str) for word in value):
+            return words_without_secrets(value)
+        return [_without_secrets(inner) for inner in value]
+    if isinstance(value, str):
+        return _REMOVED if _is_secret(name, value) else without_secret(value)
+    return value
+
+
+def _is_secret(name: str, value: str) -> bool:
+    return (
+        bool(_SECRET_NAME.search(name))
+        and not _FILE_NAME.search(name)
+        and value.strip("\"'").lower() not in _PLAIN
+    )
+
+
+def _without_value(match: re.Match[str]) -> str:
+    if not _is_secret(match["name"], match["value"]) or match["value"].startswith("-"):
+        return match[0]
+    return f"{match['name']}{match['between']}{_REMOVED}"
 
 
 def is_secret_file(path: str) -> bool:

@@ -23,11 +23,13 @@ _IMAGES: dict[str, tuple[str, ...]] = {
     "redis-exporter": ("redis_exporter", "redis-exporter"),
     "cadvisor": ("cadvisor",),
 }
-#: The services whose data are sources: (flag, environment variable, default path).
-_DATA: dict[str, tuple[str, str, str]] = {
-    "prometheus": ("--storage.tsdb.path", "", "/prometheus"),
-    "grafana": ("", "GF_PATHS_DATA", "/var/lib/grafana"),
-    "alertmanager": ("--storage.path", "", "/alertmanager"),
+#: The services whose data are sources: (flag, environment variable, where the program itself keeps its data without
+#: them, where images keep them). The official images name the flag in their command, and a command in the Compose file
+#: replaces it: then Prometheus writes to `data/` below its working directory.
+_DATA: dict[str, tuple[str, str, str, str]] = {
+    "prometheus": ("--storage.tsdb.path", "", "data", "/prometheus"),
+    "grafana": ("", "GF_PATHS_DATA", "/var/lib/grafana", "/var/lib/grafana"),
+    "alertmanager": ("--storage.path", "", "data", "/alertmanager"),
 }
 #: The port a service listens on inside its container.
 PORTS = {"prometheus": 9090, "grafana": 3000, "alertmanager": 9093}
@@ -89,7 +91,7 @@ def find_stack(
     if project is None and len(found) > 1:
         found = _running_only(found)
     if project is None and len(found) > 1:
-        first = sorted(found)[0]
+        first = sorted(filter(None, found))[0]
         raise UsageFault(
             f"there are {len(found)} stacks: {listed(sorted(name or '(no project)' for name in found))}",
             remedy=f"choose one: monops --project {first} …",
@@ -119,7 +121,7 @@ def data_place(service: str, container: Container, stack: Stack, *, volume: str 
     images = (container.image_id, *(image for image in stack.images if image != container.image_id))
     path = _data_path(service, container)
     mount = _holding(container.mounts, path)
-    if volume is not None:
+    if volume is not None and (mount is None or mount.name != volume):
         return Place(volume=volume, images=images)
     if mount is None or mount.type == "tmpfs":
         raise VolumeMissing(
@@ -134,7 +136,7 @@ def data_place(service: str, container: Container, stack: Stack, *, volume: str 
 
 
 def _data_path(service: str, container: Container) -> str:
-    flag, variable, default = _DATA[service]
+    flag, variable, default, usual = _DATA[service]
     found = container.environment.get(variable, "") if variable else ""
     words = container.command
     for index, word in enumerate(words):
@@ -142,12 +144,15 @@ def _data_path(service: str, container: Container) -> str:
             found = word.partition("=")[2]
         elif flag and word == flag and index + 1 < len(words):
             found = words[index + 1]
-    return posixpath.normpath(posixpath.join(container.working_dir or "/", found or default))
+    path = posixpath.normpath(posixpath.join(container.working_dir or "/", found or default))
+    if not found and _holding(container.mounts, path) is None:
+        return usual  # a script in the image may give the flag
+    return path
 
 
 def _holding(mounts: Iterable[Mount], path: str) -> Mount | None:
     """The mount with the longest destination that `path` is in."""
-    fitting = [m for m in mounts if posixpath.commonpath((path, m.destination)) == posixpath.normpath(m.destination)]
+    fitting = [m for m in mounts if f"{path}/".startswith(posixpath.normpath(m.destination).rstrip("/") + "/")]
     return max(fitting, key=lambda m: len(m.destination), default=None)
 
 

@@ -43,7 +43,7 @@ def parse_block(ulid: str, meta: bytes) -> Block:
             chunks=int(stats.get("numChunks", 0)),
             parents=tuple(str(p["ulid"]) for p in compaction.get("parents") or ()),
         )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise CaptureError(
             f"meta.json of block {ulid} cannot be read ({error})",
             remedy="look at the Prometheus log for 'Skipping corrupt block', then move that block's folder away",
@@ -80,8 +80,9 @@ def group_blocks(entries: tuple[Entry, ...]) -> tuple[BlockFiles, ...]:
     """The blocks among the entries of a data directory (or of a snapshot in it), by ULID."""
     found: dict[str, list[Entry]] = {}
     for entry in entries:
-        ulid = entry.path.split("/", 1)[0]
-        if ULID.match(ulid):
+        ulid, slash, _ = entry.path.partition("/")
+        # A file at the top may bear such a name; a block is a folder.
+        if ULID.match(ulid) and (slash or entry.kind is Kind.DIRECTORY):
             found.setdefault(ulid, []).append(entry)
     blocks = []
     for ulid, members in sorted(found.items()):

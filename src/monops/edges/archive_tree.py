@@ -19,11 +19,15 @@ from monops.domain.tree import Entry, Kind, is_own
 from .docker_engine import VOLUME_PATH
 
 #: `stat`'s words, as busybox and coreutils know them: raw mode in hex, size, owner, group, mtime, quoted name.
+#: Framed, because a log driver may have thrown away the beginning, and a killed `find` leaves out the end.
 _LIST = r"""cd {folder} 2>/dev/null || exit 44
-find . \( -type f -o -type d -o -type l \) -exec stat -c '%f %s %u %g %Y %N' {{}} +"""
+echo monops-begin
+find . \( -type f -o -type d -o -type l \) -exec stat -c '%f %s %u %g %Y %N' {{}} + && echo monops-end"""
 _LINE = re.compile(r"^([0-9a-f]+) (\d+) (\d+) (\d+) (\d+) (.*)$")
 #: Up to so many files are asked for one by one.
 _FEW = 4
+#: What ends every tar: two blocks of zeros.
+_END = 2 * tarfile.BLOCKSIZE
 _KINDS = {0o100000: Kind.FILE, 0o040000: Kind.DIRECTORY, 0o120000: Kind.SYMLINK}
 _TAR_KINDS = {tarfile.REGTYPE: Kind.FILE, tarfile.DIRTYPE: Kind.DIRECTORY, tarfile.SYMTYPE: Kind.SYMLINK}
 
@@ -122,19 +126,18 @@ class ArchiveTree:
             with self._tar(entry.path) as archive:
                 member = archive.next()
                 content = archive.extractfile(member) if member is not None and member.isreg() else None
-                if content is not None:
-                    yield entry, cast(Reader, content)
+                if member is not None and content is not None:
+                    yield entry, _MemberReader(content, member, self)
         except NotFound:
             return
 
     def _stream(self, folder: str, wanted: set[str]) -> Iterator[tuple[str, Reader]]:
         try:
-            with self._tar(folder) as archive:
-                for member in archive:
-                    path = _join(folder, _below_first(member.name))
-                    content = archive.extractfile(member) if path in wanted and member.isreg() else None
-                    if content is not None:
-                        yield path, cast(Reader, content)
+            for archive, member in self._members(folder):
+                path = _join(folder, _below_first(member.name))
+                content = archive.extractfile(member) if path in wanted and member.isreg() else None
+                if content is not None:
+                    yield path, _MemberReader(content, member, self)
         except NotFound:
             return
 
@@ -148,9 +151,29 @@ class ArchiveTree:
             ):
                 yield archive
         except tarfile.TarError as error:
-            raise CaptureError(
-                f"Docker's archive of {path or '/'} in volume {self._volume} broke off: {error}", remedy="docker info"
-            ) from error
+            raise self._broke_off(path, str(error)) from error
+
+    def _members(self, path: str) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
+        """Every member of the archive of `path`. Raises CaptureError for one that is cut: tarfile takes a missing
+        header for the end."""
+        place = posixpath.join(VOLUME_PATH, self._subpath, path).rstrip("/")
+        with self._engine.archive(self._container, place) as reader:
+            tail = _Tail(reader)
+            try:
+                with tarfile.open(fileobj=cast(IO[bytes], tail), mode="r|") as archive:
+                    for member in archive:
+                        yield archive, member
+                    end = archive.offset
+            except tarfile.TarError as error:
+                raise self._broke_off(path, str(error)) from error
+            if not tail.has_end_after(end):
+                raise self._broke_off(path, "it has no end")
+
+    def _broke_off(self, path: str, why: str) -> CaptureError:
+        return CaptureError(
+            f"Docker's archive of {path or '/'} in volume {self._volume} broke off: {why}",
+            remedy="docker info; then run the backup again",
+        )
 
     def _list_by_shell(self, under: str) -> list[Entry] | None:
         """None if no image has a shell, or a name would not survive being printed."""
@@ -163,8 +186,11 @@ class ArchiveTree:
             return None
         if helper.exit_code == 44:
             return []
+        lines = helper.output.removesuffix("\n").split("\n")
+        if helper.exit_code != 0 or lines[0] != "monops-begin" or lines[-1] != "monops-end":
+            return None
         found = []
-        for line in helper.output.splitlines():
+        for line in lines[1:-1]:
             match = _LINE.match(line)
             entry = _from_stat(match, under) if match else None
             if entry is None:
@@ -176,28 +202,69 @@ class ArchiveTree:
         """Reads everything, looks only at the headers: slow, and needs nothing."""
         found: dict[str, Entry] = {}
         try:
-            with self._tar(under) as archive:
-                for member in archive:
-                    path = _join(under, _below_first(member.name))
-                    if member.islnk():
-                        first = found.get(_join(under, _below_first(member.linkname)))
-                        if first is not None:
-                            member.size, member.type = first.size, tarfile.REGTYPE
-                    if member.type in _TAR_KINDS:
-                        found[path] = _from_tar(member, path)
+            for _, member in self._members(under):
+                path = _join(under, _below_first(member.name))
+                if member.islnk():
+                    first = found.get(_join(under, _below_first(member.linkname)))
+                    if first is not None:
+                        member.size, member.type = first.size, tarfile.REGTYPE
+                if member.type in _TAR_KINDS:
+                    found[path] = _from_tar(member, path)
         except NotFound:
             return []
         found.pop(under, None)
         return list(found.values())
 
 
+class _MemberReader:
+    """Reads one member; one that ends early raises: tarfile gives what there is."""
+
+    def __init__(self, content: IO[bytes], member: tarfile.TarInfo, tree: ArchiveTree) -> None:
+        self._content = content
+        self._name = member.name
+        self._left = member.size
+        self._tree = tree
+
+    def read(self, size: int = -1) -> bytes:
+        try:
+            data = self._content.read(size)
+        except tarfile.TarError as error:
+            raise self._tree._broke_off(self._name, str(error)) from error  # noqa: SLF001 - the same file
+        self._left -= len(data)
+        if not data and size != 0 and self._left:
+            raise self._tree._broke_off(self._name, f"{self._left} bytes are missing")  # noqa: SLF001 - the same file
+        return data
+
+
+class _Tail:
+    """Passes a stream on, and knows whether an end of archive stood where it should."""
+
+    def __init__(self, source: Reader) -> None:
+        self._source = source
+        self._count = 0
+        self._last = b""
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._source.read(size)
+        self._count += len(data)
+        self._last = (self._last + data[-_END:])[-_END:]
+        return data
+
+    def has_end_after(self, offset: int) -> bool:
+        while self.read(1 << 16):
+            pass
+        return self._count >= offset + _END and self._last == bytes(_END)
+
+
 def _from_stat(match: re.Match[str], under: str) -> Entry | None:
     raw, size, uid, gid, modified, shown = match.groups()
     mode = int(raw, 16)
     kind = _KINDS.get(mode & 0o170000)
-    name, _, target = shown.partition(" -> ")
-    name, target = name.strip("'\""), target.strip("'\"")
-    if kind is None or "\\" in shown or "?" in shown or (kind is Kind.SYMLINK) != bool(target):
+    name, arrow, target = shown.partition(" -> ")
+    name, target = _unquoted(name), _unquoted(target)
+    # What is escaped, or has been replaced because it is no UTF-8, or could be read in two ways.
+    doubtful = any(sign in shown for sign in ("\\", "?", "\ufffd")) or " -> " in target
+    if kind is None or doubtful or (kind is Kind.SYMLINK) != bool(arrow):
         return None
     inner = "" if name == "." else name.removeprefix("./")
     return Entry(
@@ -224,6 +291,11 @@ def _from_tar(member: tarfile.TarInfo, path: str) -> Entry:
         modified=int(member.mtime),
         target=member.linkname if kind is Kind.SYMLINK else "",
     )
+
+
+def _unquoted(shown: str) -> str:
+    """coreutils puts every name in quotes, busybox those of links only."""
+    return shown[1:-1] if len(shown) > 1 and shown[0] == shown[-1] and shown[0] in "'\"" else shown
 
 
 def _below_first(name: str) -> str:

@@ -9,6 +9,7 @@ import gzip
 import os
 import sys
 import threading
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import IO, Any, cast
@@ -59,10 +60,11 @@ def _compressed(sink: Writer, packing: Packing) -> Iterator[Writer]:
         yield _Squeeze(compressor.compress, sink)
         sink.write(compressor.flush())
     elif packing.compression == "gzip":
-        # mtime 0 and no name: the same bytes give the same object.
-        file = gzip.GzipFile(fileobj=cast(IO[bytes], sink), mode="wb", compresslevel=packing.level, mtime=0)
-        yield file
-        file.close()
+        # 16: with gzip's header, in which zlib writes no time and no name: the same bytes give the same object.
+        # No GzipFile: one that is left by an exception writes its trailer when it is collected.
+        deflate = zlib.compressobj(packing.level, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
+        yield _Squeeze(deflate.compress, sink)
+        sink.write(deflate.flush())
     else:
         yield sink
 
@@ -88,8 +90,6 @@ def _decompressed(source: Reader, name: str, key: str) -> Iterator[Reader]:
         file: Any = zstd.ZstdFile(raw, "rb")
         errors: tuple[type[Exception], ...] = (zstd.ZstdError, EOFError)
     elif name.endswith(".gz"):
-        import zlib
-
         file = gzip.GzipFile(fileobj=raw, mode="rb")
         errors = (gzip.BadGzipFile, EOFError, zlib.error)
     else:
@@ -125,15 +125,23 @@ class _Checked:
         self._file = file
         self._key = key
         self._errors = errors
+        self._is_empty = True
 
     def read(self, size: int = -1) -> bytes:
         try:
-            return cast(bytes, self._file.read(size))
+            data = cast(bytes, self._file.read(size))
         except self._errors as error:
-            raise Damaged(
-                f"{self._key} is damaged: {error}",
-                remedy="monops verify --level read, then restore another snapshot",
-            ) from error
+            raise self._damaged(str(error)) from error
+        if not data and size != 0 and self._is_empty:
+            # To gzip no stream at all is an empty one; a tar is never empty.
+            raise self._damaged("it is empty")
+        self._is_empty = self._is_empty and not data
+        return data
+
+    def _damaged(self, why: str) -> Damaged:
+        return Damaged(
+            f"{self._key} is damaged: {why}", remedy="monops verify --level read, then restore another snapshot"
+        )
 
 
 # --- age: pyrage pulls from a reader and pushes to a writer, so it runs in a thread behind a pipe ---
@@ -308,8 +316,10 @@ def _recipient(text: str) -> Any:
     try:
         return ssh.Recipient.from_str(text) if text.startswith("ssh-") else x25519.Recipient.from_str(text)
     except Exception as error:
+        # Whole only where it is surely public: people paste their secret key here.
+        shown = text if text.startswith(("age1", "ssh-")) else f"{text[:8]}…"
         raise ConfigurationError(
-            f"{text!r} is not an age recipient",
+            f"{shown!r} is not an age recipient",
             remedy="make a key pair: age-keygen -o key.txt, and name its public key",
         ) from error
 

@@ -22,7 +22,8 @@ def load(given: str | None, environment: Mapping[str, str]) -> tuple[Config, str
     if named:
         return _read(Path(named)), named
     for path in _candidates(environment):
-        if path.is_file():
+        # Not Path.is_file: it raises where a folder on the way may not be entered, as HOME of another user.
+        if os.path.isfile(path):  # noqa: PTH113
             return _read(path), str(path)
     return Config(), None
 

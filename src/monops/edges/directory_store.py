@@ -43,7 +43,7 @@ class DirectoryStore:
         del at_most  # parts are an S3 matter
         final = self._path(key)
         partial = final.with_name(f".{final.name}.{secrets.token_hex(4)}{_PARTIAL}")
-        with self._translated("write"):
+        with self._written():
             self._make_folder(final.parent)
             descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
@@ -53,7 +53,7 @@ class DirectoryStore:
                     os.fsync(descriptor)
             finally:
                 os.close(descriptor)
-            with self._translated("write"):
+            with self._written():
                 partial.rename(final)
                 _fsync_folder(final.parent)
         except BaseException:
@@ -111,7 +111,9 @@ class DirectoryStore:
 
     def _files(self, folder: Path) -> Iterator[Path]:
         with self._translated("list"):
-            for place, _, names in os.walk(folder, onerror=_raise_unless_missing):
+            for place, folders, names in os.walk(folder, onerror=_raise_unless_missing):
+                if "lost+found" in folders and Path(place) == self._root:
+                    folders.remove("lost+found")  # the file system's own, for root only
                 for name in names:
                     yield Path(place) / name
 
@@ -128,6 +130,16 @@ class DirectoryStore:
 
     def _missing(self, key: str) -> NotFound:
         return NotFound(f"{key} is not in {self.url}", remedy=f"monops verify --level stored --from {self.url}")
+
+    @contextmanager
+    def _written(self) -> Iterator[None]:
+        try:
+            with self._translated("write"):
+                yield
+        except FileNotFoundError as error:
+            raise StoreError(
+                f"{self.url} went away while it was written to", remedy=f"is it mounted? df -h {self.url}"
+            ) from error
 
     @contextmanager
     def _translated(self, verb: str) -> Iterator[None]:

@@ -82,7 +82,7 @@ class LocalTree:
                 if entry.kind is Kind.FILE:
                     try:
                         with self._translated(entry.path, keep_missing=True):
-                            held[entry.path] = os.open(self._root / entry.path, os.O_RDONLY | os.O_NOFOLLOW)
+                            held[entry.path] = self._open(entry.path)
                     except FileNotFoundError:
                         gone.append(entry.path)
             yield LocalTree(str(self._root), reach=self._reach, place=self._place, held=held), tuple(gone)
@@ -97,16 +97,22 @@ class LocalTree:
     def _opened(self, entry: Entry) -> Iterator[Reader | None]:
         held = self._held.get(entry.path)
         if held is not None:
-            yield _HeldReader(held)
+            yield _HeldReader(held, entry.path, self)
             return
         try:
             with self._translated(entry.path, keep_missing=True):
-                file = (self._root / entry.path).open("rb", buffering=0)
+                descriptor = self._open(entry.path)
         except FileNotFoundError:
             yield None
             return
-        with file:
-            yield file
+        try:
+            yield _HeldReader(descriptor, entry.path, self)
+        finally:
+            os.close(descriptor)
+
+    def _open(self, path: str) -> int:
+        """Never by way of a link that took the file's place since it was listed: it may lead out of the source."""
+        return os.open(self._root / path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
 
     def _scan(self, folder: Path, prefix: str, found: list[Entry]) -> None:
         try:
@@ -155,12 +161,15 @@ class LocalTree:
 class _HeldReader:
     """Reads an open descriptor by position, so that several readers may share it."""
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, path: str, tree: LocalTree) -> None:
         self._descriptor = descriptor
+        self._path = path
+        self._tree = tree
         self._position = 0
 
     def read(self, size: int = -1) -> bytes:
-        data = os.pread(self._descriptor, size if size >= 0 else 1 << 30, self._position)
+        with self._tree._translated(self._path):  # noqa: SLF001 - the same file
+            data = os.pread(self._descriptor, size if size >= 0 else 1 << 30, self._position)
         self._position += len(data)
         return data
 
@@ -182,7 +191,7 @@ def _entry(path: str, status: os.stat_result) -> Entry | None:
 
 def _raise_open_file_limit(count: int) -> None:
     """Let this process open `count` files more. Raises CaptureError if the hard limit forbids it."""
-    wanted = count + 256
+    wanted = len(os.listdir("/proc/self/fd")) + count + 256
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft >= wanted:
         return

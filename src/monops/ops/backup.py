@@ -9,7 +9,7 @@ from datetime import datetime
 
 from monops import __version__
 from monops.domain import layout
-from monops.domain.errors import CaptureError, ConfigurationError, MonopsError, SourceChanged, Terminated
+from monops.domain.errors import CaptureError, ConfigurationError, MonopsError, SourceChanged
 from monops.domain.manifest import Manifest, SourceRecord, block_record
 from monops.domain.ports import Packing, Store
 from monops.ops.capture import Capture, Naming, Target
@@ -131,7 +131,7 @@ def _take(
             return Taken(record=None, capture=mode)
         except SourceChanged as changed:
             error = changed
-        except (ConfigurationError, Terminated):
+        except ConfigurationError:
             raise
         except MonopsError as failure:
             error = failure

@@ -28,11 +28,13 @@ class Catalogue:
         if wanted in self.unreadable:
             raise self.unreadable[wanted]
         if wanted == "latest":
+            newest = max((*self.manifests, *self.unreadable), default="")
+            if newest in self.unreadable:
+                # An older one in its place would look like the latest.
+                raise self.unreadable[newest]
             complete = [m for m in self.manifests.values() if m.complete] or list(self.manifests.values())
             if complete:
                 return complete[-1]
-            if self.unreadable:
-                raise next(iter(self.unreadable.values()))
             raise NotFound(f"{self.store.url} holds no snapshot", remedy=f"monops backup --to {self.store.url}")
         fitting = [m for name, m in self.manifests.items() if name.startswith(wanted)]
         if len(fitting) == 1 and wanted:
@@ -76,7 +78,9 @@ def objects_of(store: Store) -> dict[str, Stored]:
 def check_format(store: Store) -> str:
     """The store's id. Raises NotFound where there is none, Refused for a newer format, Damaged for nonsense."""
     if not store.exists():
-        raise NotFound(f"there is nothing at {store.url}", remedy=f"check the name; monops backup --to {store.url} makes a store")
+        raise NotFound(
+            f"there is nothing at {store.url}", remedy=f"check the name; monops backup --to {store.url} makes a store"
+        )
     try:
         marker = store.get(layout.MARKER)
     except NotFound as error:

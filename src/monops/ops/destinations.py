@@ -20,6 +20,8 @@ from monops.ops.restore_page import TEXT
 
 #: What an unfinished file or upload of a killed run must be old enough for.
 _STALE = timedelta(hours=24)
+#: What may be there without a marker: a first run was interrupted, or somebody lost the marker.
+_OWN = (layout.LOCKS, layout.README, layout.OBJECTS, layout.SNAPSHOTS)
 
 
 @dataclass(slots=True)
@@ -67,8 +69,9 @@ class Destination:
 
     def reuse(self, source: str, key: str) -> None:
         with self._guard:
+            if key not in self.records:  # else this run stored it, in an earlier try at a source that changed
+                self.counts.setdefault(source, SourceCount()).objects_reused += 1
             self.records[key] = self.known[key]
-            self.counts.setdefault(source, SourceCount()).objects_reused += 1
 
     def stored_new(self, source: str, key: str, packed: Packed) -> None:
         with self._guard:
@@ -79,13 +82,14 @@ class Destination:
                 bytes_inside=packed.bytes_inside,
                 files=packed.files,
             )
+            is_new = key not in self.records
             # Known from now on: a second try at a source that changed meanwhile need not store it again.
             self.records[key] = self.known[key] = record
             self.stored[key] = Stored(key, packed.bytes_stored, datetime.min.replace(tzinfo=UTC))
             count = self.counts.setdefault(source, SourceCount())
             count.bytes_read += packed.bytes_inside
             count.bytes_new += packed.bytes_stored
-            count.objects_new += 1
+            count.objects_new += is_new
 
 
 def open_destination(outside: Outside, stack: ExitStack, store: Store, *, break_lock: bool) -> Destination:
@@ -111,8 +115,8 @@ def _mark(outside: Outside, store: Store) -> None:
     try:
         check_format(store)
     except NotFound:
-        stranger = next((s.key for s in store.list("")), None)
-        if stranger is not None and not stranger.startswith((layout.LOCKS, layout.README, layout.OBJECTS)):
+        stranger = next((s.key for s in store.list("") if not s.key.startswith(_OWN)), None)
+        if stranger is not None:
             raise Refused(
                 f"{store.url} is not empty and not a monops store (it holds {stranger})",
                 remedy=f"choose a folder of its own: monops backup --to {store.url.rstrip('/')}/monops",

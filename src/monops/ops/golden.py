@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from monops.domain.errors import ServiceError
@@ -38,6 +39,7 @@ def prometheus_answers(prometheus: Prometheus, blocks: Sequence[Block]) -> tuple
                 rows = prometheus.query(question, at)
             except ServiceError:
                 return tuple(found)
-            answer = [[dict(labels), value] for labels, value in rows]
+            # JSON has no NaN and no infinity.
+            answer = [[dict(labels), value if math.isfinite(value) else str(value)] for labels, value in rows]
             found.append(GoldenAnswer(kind="promql", question=question, answer=answer, at=at))
     return tuple(found)

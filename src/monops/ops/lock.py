@@ -12,7 +12,7 @@ import json
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from monops.domain import layout
@@ -66,19 +66,23 @@ class Lease:
         self._expires = expires
 
     def check(self) -> None:
-        """Raises Locked if the lock could not be renewed in time: somebody else may write now."""
-        if self._lost is not None and self._outside.clock.now() >= self._expires:
+        """Raises Locked if the lock ran out (no renewal came through, or this machine slept): others may write now."""
+        if self._has_run_out():
+            why = self._lost.message if self._lost is not None else "this process was held up for too long"
             raise Locked(
-                f"the lock of {self._store.url} could not be renewed: {self._lost.message}",
-                remedy="run the backup again",
+                f"the lock of {self._store.url} could not be renewed: {why}", remedy="run the backup again"
             )
+
+    def _has_run_out(self) -> bool:
+        return self._outside.clock.now() >= self._expires
 
     @contextmanager
     def renewing(self) -> Iterator[None]:
         done = threading.Event()
 
         def run() -> None:
-            while not done.wait(_RENEW.total_seconds()):
+            # A lock that has run out stays so: somebody else may hold the destination by now.
+            while not done.wait(_RENEW.total_seconds()) and not self._has_run_out():
                 try:
                     self.renew()
                     self._lost = None
@@ -107,12 +111,13 @@ def _others(outside: Outside, store: Store, *, mine: str, break_locks: bool) -> 
             continue
         try:
             content = json.loads(store.get(stored.key))
-            expires = datetime.fromisoformat(content["expires"])
-            owner = content["owner"]
+            expires = datetime.fromisoformat(content["expires"]).astimezone(UTC)
+            owner = dict(content["owner"])
         except NotFound:
             continue
         except (ValueError, KeyError, TypeError):
-            content, owner, expires = {"owner": {}, "expires": ""}, {}, stored.modified + LIFE
+            expires = stored.modified + LIFE
+            content, owner = {"owner": {}, "expires": expires.isoformat()}, {}
         dead = expires <= outside.clock.now() or outside.machine.is_alive(owner) is False
         if dead or break_locks:
             store.delete(stored.key)

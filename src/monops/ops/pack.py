@@ -6,7 +6,7 @@ import hashlib
 import tarfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from monops.domain.errors import CaptureError, SourceChanged, StoreError
 from monops.domain.ports import Codec, Packing, Reader, Store, Tree, Writer
@@ -103,7 +103,9 @@ def _contents(pack: Pack, wanted: Sequence[Entry], open_file: OpenFile) -> Itera
     """What is at hand first, then what the tree gives, in the order it prefers."""
     for entry in wanted:
         if entry.path in pack.inline:
-            yield entry, BytesReader(pack.inline[entry.path])
+            data = pack.inline[entry.path]
+            # Not the size as listed: a file may have been replaced before it was read.
+            yield replace(entry, size=len(data)), BytesReader(data)
         elif entry.path in pack.replaced:
             with open_file(pack.replaced[entry.path]) as reader:
                 yield entry, reader
@@ -200,7 +202,8 @@ def fan_out(
 ) -> Iterator[Writer]:
     """A writer that stores under `key` in every one of `stores`.
 
-    One that fails is told to `failed` and left out; the others go on. Raises NobodyLeft when none is left.
+    One that fails is told to `failed` and left out; the others go on. Raises NobodyLeft when none is left, at the
+    end too.
     """
     branches = _Branches(failed)
     try:
@@ -239,11 +242,19 @@ class _Branches:
         return len(data)
 
     def commit(self) -> None:
-        for store, stack, _ in self._open:
+        kept = 0
+        while self._open:
+            store, stack, _ = self._open.pop(0)
             try:
                 stack.close()
+                kept += 1
             except StoreError as error:
                 self._failed(store, error)
+            except BaseException as error:
+                self.abort(error)
+                raise
+        if not kept:
+            raise NobodyLeft
 
     def abort(self, error: BaseException) -> None:
         for _, stack, _ in self._open:

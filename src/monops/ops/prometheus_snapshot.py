@@ -49,12 +49,15 @@ def snapshot(outside: Outside, prometheus: Prometheus, place: Place) -> Iterator
             "before": list(before),
         }
         note = outside.journal.open(facts)
+        made = []
         try:
-            name = _ask(outside, prometheus, writer, before)
-            yield f"{FOLDER}/{name}"
+            made.append(_ask(outside, prometheus, writer, before))
+            yield f"{FOLDER}/{made[0]}"
         finally:
-            _remove(outside, writer, _new(writer.names(FOLDER), before, asked, outside.clock.now()))
-        outside.journal.close(note)
+            # The one that was named in any case: the server's clock may be another.
+            made += _new(writer.names(FOLDER), before, asked, outside.clock.now())
+            if _remove(outside, writer, made):
+                outside.journal.close(note)
 
 
 def remove_leftovers(outside: Outside, note: Mapping[str, Any]) -> list[str]:
@@ -68,7 +71,8 @@ def remove_leftovers(outside: Outside, note: Mapping[str, Any]) -> list[str]:
     asked = datetime.fromisoformat(str(note["asked"]))
     with outside.volumes.writer(place) as writer:
         left = _new(writer.names(FOLDER), note["before"], asked, asked + WITHIN)
-        _remove(outside, writer, left)
+        if not _remove(outside, writer, left):
+            raise CaptureError("it could not be removed", remedy=f"look into {FOLDER}/ of {place.name}")
     return [f"removed the snapshot {name}, which an interrupted run had left in {place.name}" for name in left]
 
 
@@ -105,8 +109,11 @@ def _time_of(name: str) -> datetime:
         return datetime.min.replace(tzinfo=UTC)
 
 
-def _remove(outside: Outside, writer: VolumeWriter, names: list[str]) -> None:
-    writer.remove([f"{FOLDER}/{name}" for name in names])
-    left = [name for name in names if name in writer.names(FOLDER)]
+def _remove(outside: Outside, writer: VolumeWriter, names: list[str]) -> bool:
+    """Whether all are gone."""
+    writer.remove([f"{FOLDER}/{name}" for name in dict.fromkeys(names)])
+    there = writer.names(FOLDER)
+    left = [name for name in names if name in there]
     if left:
         outside.progress.warn(f"the snapshot {left[0]} could not be removed from {writer.place}")
+    return not left

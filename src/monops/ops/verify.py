@@ -52,10 +52,11 @@ def verify(outside: Outside, store: Store, wanted: str | None, level: str) -> Ve
     """
     began = outside.clock.monotonic()
     catalogue = read_catalogue(store)
+    newest = max(catalogue.manifests, default="")
     faults = [
         Fault(snapshot=name, object="", kind="manifest", detail=error.message)
         for name, error in catalogue.unreadable.items()
-        if wanted is None or name.startswith(wanted)
+        if wanted is None or name.startswith(wanted) or (wanted == "latest" and name > newest)
     ]
     manifests = _chosen(catalogue, wanted, found_faults=bool(faults))
     there = objects_of(store)

@@ -68,7 +68,7 @@ def COMMAND(  # noqa: N802 - the name by which commands are found
         )
     outside = wiring.outside()
     with wiring.progress:
-        if in_place:
+        if in_place and not dry_run:
             _repair(outside)
         store = wiring.source_store(origin)
         manifest = read_catalogue(store).pick(snapshot)
@@ -109,7 +109,8 @@ def _in_place(
 
 def _confirm(plan: Plan) -> None:
     """Raises UsageFault unless a person at a terminal types `yes`."""
-    remedy = f"monops restore {plan.snapshot} --in-place --yes"
+    names = " ".join(one.source.name for one in plan.sources)
+    remedy = f"monops restore {plan.snapshot} {names} --in-place --yes"
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageFault("an in-place restore wants to be confirmed, and nobody is at a terminal", remedy=remedy)
     if click.prompt("Type yes to do it", default="no", show_default=False, err=True).strip().lower() != "yes":

@@ -147,7 +147,8 @@ def refuse_open_restore(writer: VolumeWriter, state: State | None, outside: Outs
     if state.phase is Phase.DONE:
         raise Refused(
             f"{writer.place} still keeps the data from before the restore of {state.snapshot}",
-            remedy=f"monops restore commit {state.source} (delete them), or monops restore rollback {state.source}",
+            remedy=f"delete them: monops restore commit {state.source}; "
+            f"or bring them back: monops restore rollback {state.source}",
         )
     if outside.machine.is_alive(state.by):
         raise Locked(f"another monops restores into {writer.place} (since {state.begun})", remedy="wait for it: ps aux")

@@ -1,0 +1,151 @@
+"""kill -9 of a real monops at moments spread over an in-place restore: no data are lost, the next run puts it right."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.integration.support import Monops, Ran, Stack, answers, running_stack, tsdb_data, wait_until
+
+pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.timeout(2400)]
+
+_MOMENTS = 30
+_SOURCES = ("prometheus", "grafana")
+_KEPT = ".monops-restore"
+
+
+@dataclass
+class Bed:
+    """A stack with a backup of it."""
+
+    stack: Stack
+    monops: Monops
+    store: Path
+    #: Inodes of the files that were there first, by source and path: a rename keeps them, a copy does not.
+    first: dict[str, dict[str, int]]
+    #: How long an undisturbed restore takes from its first mark in the volume on.
+    seconds: float = 0.0
+
+    def start(self) -> subprocess.Popen[bytes]:
+        words = ("restore", "latest", *_SOURCES, "--in-place", "--yes", "--from", self.store)
+        return self.monops.start(*words, as_json=False)
+
+    def restore(self) -> Ran:
+        return self.monops.ended(self.start())
+
+    def rollback(self) -> Ran:
+        return self.monops.run("restore", "rollback", as_json=False)
+
+    def journal(self, source: str = "prometheus") -> Path:
+        return self.stack.mountpoint(source) / _KEPT / "journal.json"
+
+    def inodes(self, source: str, folder: Path) -> dict[str, int]:
+        """Of the files in `folder` that were there first, as far as they are there."""
+        found = {}
+        for path, inode in self.first[source].items():
+            if (folder / path).exists() and (folder / path).stat().st_ino == inode:
+                found[path] = inode
+        return found
+
+    def is_somewhere_whole(self) -> None:
+        """Every file that was there first is in the data's root or in `old/`: nothing is lost at any moment."""
+        for source, first in self.first.items():
+            root = self.stack.mountpoint(source)
+            assert {**self.inodes(source, root), **self.inodes(source, root / _KEPT / "old")} == first, source
+
+    def is_old(self, source: str) -> bool:
+        return self.inodes(source, self.stack.mountpoint(source)) == self.first[source]
+
+    def is_kept_aside(self, source: str) -> bool:
+        return self.inodes(source, self.stack.mountpoint(source) / _KEPT / "old") == self.first[source]
+
+    def is_as_before(self) -> None:
+        """The old data are the data, nothing of a restore is left, and everything runs and answers."""
+        for source in _SOURCES:
+            assert self.is_old(source), source
+            assert not (self.stack.mountpoint(source) / _KEPT).exists()
+        self.stack.is_undisturbed(self.monops)
+        wait_until(lambda: answers(self.stack.prometheus + "/-/ready"), "Prometheus ready")
+        wait_until(lambda: answers(self.stack.grafana + "/api/health"), "Grafana ready")
+
+
+@pytest.fixture(scope="module")
+def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
+    folder = tmp_path_factory.mktemp("kill")
+    data = tsdb_data("--blocks", "6", "--series", "500")
+    with running_stack(folder / "stack", *_SOURCES, data=data) as stack:
+        monops = Monops(folder / "monops", project=stack.project)
+        store = folder / "store"
+        monops.backup(*_SOURCES, "--to", store)
+        first = {
+            "prometheus": {
+                f"{ulid}/{name}": (stack.mountpoint("prometheus") / ulid / name).stat().st_ino
+                for ulid in stack.blocks()
+                for name in ("index", "meta.json", "chunks/000001")
+            },
+            "grafana": {"grafana.db": (stack.mountpoint("grafana") / "grafana.db").stat().st_ino},
+        }
+        made = Bed(stack, monops, store, first)
+        made.seconds = _measure(made)
+        yield made
+
+
+def _measure(bed: Bed) -> float:
+    process = bed.start()
+    wait_until(bed.journal().exists, "the restore begins")
+    begun = time.monotonic()
+    ran = bed.monops.ended(process)
+    seconds = time.monotonic() - begun
+    assert ran.code == 0, ran
+    assert bed.rollback().code == 0
+    bed.is_as_before()
+    return seconds
+
+
+@pytest.mark.parametrize("moment", range(_MOMENTS))
+def test_a_killed_restore_loses_nothing_and_the_next_run_puts_it_right(bed: Bed, moment: int) -> None:
+    process = bed.start()
+    wait_until(bed.journal().exists, "the restore begins")
+    try:
+        process.wait(timeout=bed.seconds * moment / _MOMENTS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+    process.communicate()
+
+    bed.is_somewhere_whole()
+    ran = bed.restore()
+    bed.is_somewhere_whole()
+    # Where the killed run had come so far that everything was well on the new data, the next run only says so.
+    assert ran.code == 0 or "monops restore commit" in ran.stderr, ran
+    restored = [source for source in _SOURCES if bed.is_kept_aside(source)]
+    assert restored, ran
+    assert all(bed.is_old(source) for source in _SOURCES if source not in restored)
+    assert set(bed.stack.states().values()) == {"running"}
+    assert answers(bed.stack.prometheus + "/-/ready")
+
+    assert bed.rollback().code == 0
+    bed.is_as_before()
+
+
+def test_a_killed_restore_is_undone_by_rollback_alone(bed: Bed) -> None:
+    process = bed.start()
+    wait_until(lambda: '"swapping"' in _text(bed.journal()), "the exchange begins")
+    process.kill()
+    process.communicate()
+
+    ran = bed.rollback()
+
+    assert ran.code == 0, ran
+    bed.is_as_before()
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except FileNotFoundError:
+        return ""
