@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.support import Monops, Stack, fetch, running_stack, tsdb_data
+from tests.integration.support import DATA, Monops, Stack, fetch, running_stack, some_blocks, tsdb_data
 
 
 @cache
@@ -83,19 +83,19 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The whole stack, with more than 200 MB of real blocks. Leave it running and whole."""
     if problem := engine_problem():
         pytest.skip(problem)
-    data = tsdb_data("--size-mb", "210")
+    data = tsdb_data(*DATA)
     with running_stack(tmp_path_factory.mktemp("stack") / "stack", data=data) as started:
         yield started
 
 
 @pytest.fixture(scope="session")
 def small_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Prometheus with about 50 MB of blocks, Grafana and Alertmanager: for tests that back up many times."""
+    """Prometheus with four blocks, about 55 MB, Grafana and Alertmanager: for tests that back up many times."""
     if problem := engine_problem():
         pytest.skip(problem)
-    data = tsdb_data("--blocks", "14", "--series", "2000")
-    folder = tmp_path_factory.mktemp("small") / "stack"
-    with running_stack(folder, "prometheus", "grafana", "alertmanager", data=data) as started:
+    folder = tmp_path_factory.mktemp("small")
+    data = some_blocks(folder / "data", 4)
+    with running_stack(folder / "stack", "prometheus", "grafana", "alertmanager", data=data) as started:
         yield started
 
 

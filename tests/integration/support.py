@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import secrets
@@ -32,6 +31,8 @@ REDIS_PASSWORD = "correct-horse-redis-battery"
 #: Long enough for a machine with two busy cores; nothing waits so long unless something is broken.
 PATIENCE = 120.0
 
+#: What to ask of `scripts/testbed data`: more than 200 MB.
+DATA = ("--size-mb", "210")
 #: Blocks stay as they are for the length of a test run: the server merges nothing, and deletes nothing.
 OVERRIDE = """
 services:
@@ -70,7 +71,7 @@ def command(*words: str | Path, environment: Mapping[str, str] | None = None, st
         capture_output=True,
         env={**os.environ, **(environment or {})},
         input=stdin,
-        timeout=PATIENCE * 3,
+        timeout=PATIENCE * 5,
     )
     said = done.stderr.decode(errors="replace")
     assert done.returncode == 0, f"{words} ended with {done.returncode}: {said}{done.stdout.decode(errors='replace')}"
@@ -228,12 +229,17 @@ def source_record(store: Path, snapshot: str, name: str) -> dict[str, Any]:
 
 
 def tsdb_data(*options: str) -> Path:
-    """Real blocks, made once and kept. Two test runs at once would make them twice in the same folder."""
-    cache = Path(os.environ.get("MONOPS_TESTBED_CACHE") or Path.home() / ".cache" / "monops-testbed")
-    cache.mkdir(parents=True, exist_ok=True)
-    with (cache / "tests.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        return Path(command(TESTBED, "data", *options).splitlines()[-1])
+    """Real blocks, made once and kept."""
+    return Path(command(TESTBED, "data", *options).splitlines()[-1])
+
+
+def some_blocks(target: Path, count: int) -> Path:
+    """The newest `count` of the blocks in a folder of their own."""
+    target.mkdir(parents=True)
+    metas = (path / "meta.json" for path in tsdb_data(*DATA).iterdir())
+    for meta in sorted(metas, key=lambda path: int(json.loads(path.read_text())["minTime"]))[-count:]:
+        shutil.copytree(meta.parent, target / meta.parent.name)
+    return target
 
 
 @dataclass
@@ -339,6 +345,9 @@ def running_stack(
         if data is not None:
             stack.load(data)
         stack.up(*services)
+        if not services or "prometheus" in services:
+            url = stack.prometheus
+            wait_until(lambda: bool(query(url, "up", time.time())), "the first scrape")
         yield stack
     finally:
         stack.down()

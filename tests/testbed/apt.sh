@@ -130,10 +130,12 @@ apt_fetch() {
   apt_refresh image
   APT_LIST=$APT_DIR/image/closure-$(printf '%s\n' "$@" | sha256sum | cut -c1-16)
   if [[ -s $APT_LIST && $APT_LIST -nt $APT_DIR/image/refreshed ]] && _all_there "$APT_LIST"; then return; fi
+  _apt_closure "$@" >"$APT_LIST"
+  if [[ -s $APT_LIST ]] && _all_there "$APT_LIST"; then return; fi
   # An index that is hours old can name a file that the mirror has replaced.
   if ! _apt image install --download-only --no-install-recommends "$@" >"$log" 2>&1; then
     apt_refresh image now
     run_logged "$log" "downloading $*" _apt image install --download-only --no-install-recommends "$@"
+    _apt_closure "$@" >"$APT_LIST"
   fi
-  _apt_closure "$@" >"$APT_LIST"
 }

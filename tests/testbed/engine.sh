@@ -86,11 +86,14 @@ engine_up() {
 }
 
 engine_down() {
-  local pid
+  local pid others
   if ! pid=$(engine_own_pid); then
-    say "the Docker Engine was not started by scripts/testbed; left as it is"
+    say "no Docker Engine of scripts/testbed runs; any other is left as it is"
     return
   fi
+  # Stopping the engine would stop these too, and they are somebody else's.
+  others=$("$DOCKER" ps --format '{{.Names}}' | head -n 5 | paste -sd' ' || true)
+  [[ -z $others ]] || die "the Docker Engine is left running, because other containers run on it: $others; stop them, then run this again: scripts/testbed down"
   say "stopping the Docker Engine (pid $pid)"
   kill "$pid"
   wait_for 60 _is_gone "$pid" || die "dockerd (pid $pid) did not stop within 60 s; its log is $ENGINE_LOG"

@@ -70,22 +70,28 @@ _image_up() {
   wait $! || die "building $reference failed; the lines above say why"
 }
 
+# _wanted RECIPE: the S3 server's image is the largest, and a stack alone does without it.
+_wanted() { [[ $1 != radosgw || -z ${WITHOUT_S3:-} ]]; }
+
 images_up() {
   local reference recipe official entry
   _images_look
   for entry in "${IMAGES[@]}"; do
     read -r reference recipe official <<<"$entry"
+    _wanted "$recipe" || continue
     _image_up "$reference" "$recipe" "$official"
   done
 }
 
 images_status() {
-  local entry reference recipe official have
+  local entry reference recipe official have wanted=0
   local missing=() stand_ins=()
   _images_look
   for entry in "${IMAGES[@]}"; do
     read -r reference recipe official <<<"$entry"
+    _wanted "$recipe" || continue
     have=${IMAGES_HAVE[$reference]:-}
+    wanted=$((wanted + 1))
     if [[ $reference != "$official" && $official != - ]]; then
       [[ -z ${IMAGES_HAVE[$official]:-} ]] || continue
       stand_ins+=("$reference")
@@ -93,7 +99,7 @@ images_status() {
     [[ -n $have ]] || missing+=("$reference")
   done
   if ((${#missing[@]})); then say "images: missing ${missing[*]}"; return 1; fi
-  say "images: up (${#IMAGES[@]} of ${#IMAGES[@]}; stand-ins: ${stand_ins[*]:-none})"
+  say "images: up ($wanted; stand-ins: ${stand_ins[*]:-none})"
 }
 
 # images_env: where an official image is there, it takes its stand-in's place in the stack.

@@ -3,7 +3,7 @@
 The server's address and keys come from the MONOPS_TEST_S3_* variables that `scripts/testbed env` prints.
 """
 
-import datetime
+import datetime as dt
 import hashlib
 import hmac
 import os
@@ -22,10 +22,16 @@ def _hmac(key: bytes, message: str) -> bytes:
     return hmac.new(key, message.encode(), hashlib.sha256).digest()
 
 
-def signed_request(endpoint: str, method: str, path: str, access: str, secret: str, now: datetime.datetime) -> urllib.request.Request:
+def signed_request(
+    endpoint: str, method: str, path: str, access: str, secret: str, now: dt.datetime
+) -> urllib.request.Request:
     """An empty-bodied request, signed with AWS Signature Version 4."""
     stamp, day = now.strftime("%Y%m%dT%H%M%SZ"), now.strftime("%Y%m%d")
-    headers = {"host": urllib.parse.urlsplit(endpoint).netloc, "x-amz-content-sha256": EMPTY_SHA256, "x-amz-date": stamp}
+    headers = {
+        "host": urllib.parse.urlsplit(endpoint).netloc,
+        "x-amz-content-sha256": EMPTY_SHA256,
+        "x-amz-date": stamp,
+    }
     names = ";".join(sorted(headers))
     canonical = "\n".join(
         [method, path, "", *(f"{name}:{headers[name]}" for name in sorted(headers)), "", names, EMPTY_SHA256]
@@ -51,7 +57,7 @@ def main(action: str, bucket: str) -> str:
         f"/{bucket}",
         os.environ["MONOPS_TEST_S3_ACCESS_KEY"],
         os.environ["MONOPS_TEST_S3_SECRET_KEY"],
-        datetime.datetime.now(datetime.timezone.utc),
+        dt.datetime.now(dt.UTC),
     )
     # The server is on this machine: a proxy from the environment has no place between.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))

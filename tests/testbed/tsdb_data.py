@@ -153,7 +153,10 @@ def make(shape: Shape, end: int, target: Path) -> None:
     rng = random.Random(shape.seed)
     per_kind = [len(range(kind, shape.series, len(KINDS))) for kind in range(len(KINDS))]
     all_series = [[Series(number, kind, rng) for number in range(count)] for kind, count in enumerate(per_kind)]
-    with tempfile.TemporaryDirectory(prefix="making-", dir=target.parent) as scratch, ThreadPoolExecutor(PROMTOOLS) as pool:
+    with (
+        tempfile.TemporaryDirectory(prefix="making-", dir=target.parent) as scratch,
+        ThreadPoolExecutor(PROMTOOLS) as pool,
+    ):
         running: deque[Future[None]] = deque()
         for block in range(shape.blocks):
             while len(running) >= PROMTOOLS:
@@ -209,7 +212,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--blocks", type=int, default=72, help="two-hour blocks (default: %(default)s)")
     parser.add_argument("--series", type=int, default=FULL_SERIES, help="series in each block (default: %(default)s)")
     parser.add_argument("--interval", default="15s", help="time between samples (default: %(default)s)")
-    parser.add_argument("--end", type=int, help="where the last block ends, Unix seconds (default: the last full two hours)")
+    parser.add_argument(
+        "--end", type=int, help="where the last block ends, Unix seconds (default: the last full two hours)"
+    )
     parser.add_argument("--seed", type=int, default=1, help="other seed, other values (default: %(default)s)")
     parser.add_argument("--out", type=Path, help="copy the data there instead of naming the cached folder")
     options = parser.parse_args()

@@ -119,8 +119,8 @@ class Wiring:
 
     def _meant(self, text: str) -> str:
         """A directory of `[backup] to`: a relative one is meant from where the file is."""
-        is_name = text in self.config.destinations or text == "s3" or not _looks_like_place(self._from_config(text))
-        return text if is_name or "://" in text else self._from_config(text)
+        is_path = "/" in text and "://" not in text and text not in self.config.destinations
+        return self._from_config(text) if is_path else text
 
     def source_store(self, given: str | None) -> Store:
         """The destination to read from: named, or the configuration's first."""

@@ -146,7 +146,7 @@ def _table_faults(name: str, content: Any, lines: Mapping[str, int]) -> Iterator
     for key, inner in content.items():
         if name == "sources" and key not in ("prometheus", "grafana", "alertmanager", "config"):
             yield (
-                lines.get(f"{name}.{key}", 0),
+                _line(lines, f"{name}.{key}"),
                 _unknown("source", key, ("prometheus", "grafana", "alertmanager", "config")),
             )
         else:
@@ -157,12 +157,12 @@ def _section_faults(
     path: str, content: Any, kind: type[msgspec.Struct], lines: Mapping[str, int]
 ) -> Iterator[tuple[int, str]]:
     if not isinstance(content, dict):
-        yield lines.get(path, 0), f"{path} is a section: write [{path}]"
+        yield _line(lines, path), f"{path} is a section: write [{path}]"
         return
     fields = {field.name: field for field in msgspec.structs.fields(kind)}
     hints = get_type_hints(kind, include_extras=True)
     for key, value in content.items():
-        line = lines.get(f"{path}.{key}", lines.get(path, 0))
+        line = _line(lines, f"{path}.{key}")
         if key not in fields:
             yield line, _unknown("key", key, fields, where=f" in [{path}]")
             continue
@@ -172,7 +172,14 @@ def _section_faults(
             yield line, f"{path}.{key} = {_shown(key, value)}: {_plain(str(error))}"
     for key, field in fields.items():
         if field.required and key not in content:
-            yield lines.get(path, 0), f"[{path}] needs {key}"
+            yield _line(lines, path), f"[{path}] needs {key}"
+
+
+def _line(lines: Mapping[str, int], path: str) -> int:
+    """The line of `path`; of what it stands in, for a key of an inline table."""
+    while path and path not in lines:
+        path = path.rpartition(".")[0]
+    return lines.get(path, 0)
 
 
 def _unknown(what: str, name: str, right: Any, where: str = "") -> str:

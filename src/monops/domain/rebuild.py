@@ -15,7 +15,9 @@ _FILE_NAME = re.compile(r"[_-]file$", re.IGNORECASE)
 #: A password inside a URL: `redis://user:password@host`.
 _URL_PASSWORD = re.compile(r"(?P<head>[a-z][a-z0-9+.-]*://[^:/@\s]*:)[^/\s]+(?=@)", re.IGNORECASE)
 #: A flag or an assignment inside a longer text, as in `sh -c "redis-server --requirepass hunter2"`.
-_INSIDE = re.compile(r"""(?P<name>--?[\w.-]*|\b\w+(?==))(?P<between>=|\s+)(?P<value>"[^"]*"|'[^']*'|[^\s"']+)""")
+_INSIDE = re.compile(
+    r"""(?P<name>(?<![\w-])--?[\w.-]+|\b\w+(?==))(?P<between>=|\s+)(?!-)(?P<value>"[^"]*"|'[^']*'|[^\s"']+)"""
+)
 #: `redis-cli -a PASSWORD`: a name that says nothing.
 _REDIS_CLI = re.compile(r"(?P<head>\bredis-cli\b.*?\s-a\s+)\S+")
 _REMOVED = "<removed>"
@@ -93,15 +95,11 @@ def _without_secrets(value: Any, name: str = "") -> Any:
 
 
 def _is_secret(name: str, value: str) -> bool:
-    return (
-        bool(_SECRET_NAME.search(name))
-        and not _FILE_NAME.search(name)
-        and value.strip("\"'").lower() not in _PLAIN
-    )
+    return bool(_SECRET_NAME.search(name)) and not _FILE_NAME.search(name) and value.strip("\"'").lower() not in _PLAIN
 
 
 def _without_value(match: re.Match[str]) -> str:
-    if not _is_secret(match["name"], match["value"]) or match["value"].startswith("-"):
+    if not _is_secret(match["name"], match["value"]):
         return match[0]
     return f"{match['name']}{match['between']}{_REMOVED}"
 

@@ -23,7 +23,7 @@ def load(given: str | None, environment: Mapping[str, str]) -> tuple[Config, str
         return _read(Path(named)), named
     for path in _candidates(environment):
         # Not Path.is_file: it raises where a folder on the way may not be entered, as HOME of another user.
-        if os.path.isfile(path):  # noqa: PTH113
+        if os.path.isfile(path):
             return _read(path), str(path)
     return Config(), None
 

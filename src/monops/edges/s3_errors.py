@@ -229,7 +229,7 @@ def translate(error: BaseException, settings: S3Settings, key: str = "") -> Mono
     }
     for meaning in _fitting(names, status, has_key=bool(key)):
         return meaning.kind(meaning.message.format(**texts), remedy=meaning.remedy.format(**texts))
-    what = f"{code}: {told.get('Message', status)}" if told else f"{type(error).__name__}: {error}"
+    what = f"{code}: {told.get('Message') or status}" if told else f"{type(error).__name__}: {error}"
     return StoreError(
         f"{texts['place']} failed: {_without_secrets(what, settings)}",
         remedy="check the settings of this destination: monops config check",

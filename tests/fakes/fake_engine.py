@@ -1,0 +1,175 @@
+"""An engine with containers that only have states, and the services in them, for tests of what uses them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+from monops.domain.errors import EngineError, ServiceUnreachable, VolumeMissing
+from monops.domain.ports import (
+    Container,
+    Grafana,
+    Helper,
+    Mount,
+    Prometheus,
+    PrometheusStatus,
+    Reader,
+    Volume,
+)
+
+
+def container(service: str, volume: str, *, state: str = "running", user: str = "", project: str = "p") -> Container:
+    """One container of the Compose project `p`, with a volume."""
+    return Container(
+        id=f"id-{service}",
+        name=f"{project}-{service}-1",
+        image=f"prom/{service}:v1",
+        image_id="sha256:1",
+        state=state,
+        health="",
+        project=project,
+        service=service,
+        command=(),
+        environment={},
+        labels={},
+        mounts=(Mount(type="volume", name=volume, source=f"/v/{volume}", destination="/data"),),
+        ports={},
+        addresses={},
+        user=user,
+        raw={},
+    )
+
+
+@dataclass
+class FakeEngine:
+    """Starts and stops; `before` is told of each act and may raise."""
+
+    found: dict[str, Container] = field(default_factory=dict)
+    before: Callable[[str], None] = field(default=lambda act: None)
+    #: What happened, in order: `stop p-prometheus-1`.
+    acts: list[str] = field(default_factory=list)
+
+    is_local = True
+    host = "127.0.0.1"
+
+    def add(self, made: Container) -> Container:
+        self.found[made.id] = made
+        return made
+
+    def containers(self) -> tuple[Container, ...]:
+        return tuple(self.found.values())
+
+    def container(self, name_or_id: str) -> Container:
+        for one in self.found.values():
+            if name_or_id in (one.id, one.name):
+                return one
+        raise VolumeMissing(f"there is no container {name_or_id!r}", remedy="docker ps --all")
+
+    def volumes(self) -> tuple[Volume, ...]:
+        return ()
+
+    def volume(self, name: str) -> Volume:
+        return Volume(name=name, mountpoint="", labels={})
+
+    def image_digest(self, image_id: str) -> str:
+        return image_id
+
+    def stop(self, container_id: str, *, within: timedelta) -> None:
+        self._act("stop", container_id, "exited")
+
+    def start(self, container_id: str) -> None:
+        self._act("start", container_id, "running")
+
+    def pause(self, container_id: str) -> None:
+        self._act("pause", container_id, "paused")
+
+    def unpause(self, container_id: str) -> None:
+        self._act("unpause", container_id, "running")
+
+    def logs(self, container_id: str, lines: int) -> tuple[str, ...]:
+        return ("its last words",)
+
+    def mounted(self, volume: str, image: str, *, writable: bool) -> AbstractContextManager[str]:
+        raise EngineError("the fake engine has no helpers", remedy="docker info")
+
+    def archive(self, container_id: str, path: str) -> AbstractContextManager[Reader]:
+        raise EngineError("the fake engine has no archives", remedy="docker info")
+
+    def unarchive(self, container_id: str, path: str, tar: Iterable[bytes]) -> None:
+        raise EngineError("the fake engine has no archives", remedy="docker info")
+
+    def script(self, volume: str, images: Sequence[str], text: str, *, writable: bool) -> Helper:
+        raise EngineError("the fake engine has no helpers", remedy="docker info")
+
+    def clear_leftovers(self) -> int:
+        return 0
+
+    def _act(self, act: str, container_id: str, state: str) -> None:
+        one = self.container(container_id)
+        self.before(f"{act} {one.name}")
+        self.found[one.id] = replace(one, state=state)
+        self.acts.append(f"{act} {one.name}")
+
+
+@dataclass
+class FakePrometheus:
+    """A Prometheus whose answers are set."""
+
+    is_ready: Callable[[], bool] = field(default=lambda: True)
+    retention: str = "15d"
+    blocks: Callable[[], int | None] = field(default=lambda: None)
+    answers: dict[str, tuple[tuple[Mapping[str, str], float], ...]] = field(default_factory=dict)
+
+    url = "http://prometheus"
+
+    def status(self) -> PrometheusStatus:
+        return PrometheusStatus(
+            version="3.5.3",
+            admin_api=True,
+            storage_path="/prometheus",
+            working_dir="/",
+            retention=self.retention,
+            out_of_order=False,
+        )
+
+    def ready(self) -> bool:
+        return self.is_ready()
+
+    def snapshot(self, *, within: timedelta) -> str:
+        raise ServiceUnreachable("the fake Prometheus makes no snapshots", remedy="-")
+
+    def query(self, promql: str, at: float) -> tuple[tuple[Mapping[str, str], float], ...]:
+        return self.answers.get(promql, ())
+
+    def blocks_loaded(self) -> int | None:
+        return self.blocks()
+
+
+class FakeGrafana:
+    url = "http://grafana"
+
+    def ready(self) -> bool:
+        return True
+
+    def version(self) -> str | None:
+        return "12"
+
+
+@dataclass
+class FakeServices:
+    """The HTTP sides."""
+
+    of_prometheus: FakePrometheus = field(default_factory=FakePrometheus)
+
+    def prometheus(self, container: Container | None) -> Prometheus:
+        if container is None or container.state != "running":
+            raise ServiceUnreachable("nobody answers", remedy="-")
+        return self.of_prometheus
+
+    def grafana(self, container: Container | None) -> Grafana:
+        return FakeGrafana()
+
+    def answers(self, container: Container, port: int, path: str) -> bool:
+        return container.state == "running"
