@@ -16,7 +16,7 @@ import pytest
 from tests.fakes.memory_store import MemoryStore
 
 from monops.domain.destination import MIB, S3Settings
-from monops.domain.errors import NotFound
+from monops.domain.errors import NotFound, StoreError
 from monops.domain.ports import Reader, Store
 from monops.edges.directory_store import DirectoryStore
 from monops.edges.s3_store import S3Store
@@ -403,11 +403,15 @@ def test_a_gateway_stores_nothing_of_an_upload_in_parts_that_failed(gateway_of_p
 
 
 @pytest.mark.s3
-@pytest.mark.xfail(
-    reason="radosgw 18.2.7 on SQLite answers with the last part's bytes for every part, for boto3's own uploads too"
-)
-def test_a_gateway_keeps_the_parts_of_an_object_apart(gateway_of_parts: S3Store) -> None:
+def test_a_gateway_keeps_the_parts_of_an_object_apart_or_the_upload_says_that_it_does_not(
+    gateway_of_parts: S3Store,
+) -> None:
+    """radosgw 18.2.7 on SQLite gives the last part's bytes for every part, of boto3's own uploads too."""
     data = random.Random(6).randbytes(17 * MIB)
-    with gateway_of_parts.write(BLOCK, at_most=len(data)) as writer:
-        writer.write(data)
-    assert hashlib.sha256(gateway_of_parts.get(BLOCK)).digest() == hashlib.sha256(data).digest()
+    try:
+        with gateway_of_parts.write(BLOCK, at_most=len(data)) as writer:
+            writer.write(data)
+    except StoreError:
+        assert keys(gateway_of_parts) == []
+    else:
+        assert hashlib.sha256(gateway_of_parts.get(BLOCK)).digest() == hashlib.sha256(data).digest()

@@ -309,6 +309,8 @@ class Stack:
         return dict(line.rsplit(" ", 1) for line in lines.splitlines() if not line.startswith(" "))
 
     def snapshots_left(self) -> list[str]:
+        if "prometheus" not in self.states():
+            return []
         folder = self.mountpoint("prometheus") / "snapshots"
         return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
 

@@ -15,6 +15,7 @@ from monops.domain.destination import DirectoryTarget, S3Settings, parse_destina
 from monops.domain.errors import UsageFault
 from monops.domain.nearest import did_you_mean, listed
 from monops.domain.ports import Packing, Store, Writer
+from monops.domain.units import parse_size
 from monops.edges import config_file
 from monops.ops.outside import Outside
 from monops.ops.sources import Selection
@@ -161,6 +162,7 @@ class Wiring:
                 sse=section.sse,
                 sse_kms_key_id=section.sse_kms_key_id,
                 checksums=section.checksums,
+                part_size_bytes=parse_size(section.part_size),
                 access_key_id=self._secret(section.access_key_id_file, "MONOPS_S3_ACCESS_KEY_ID"),
                 secret_access_key=self._secret(section.secret_access_key_file, "MONOPS_S3_SECRET_ACCESS_KEY"),
             )

@@ -64,6 +64,8 @@ class DestinationSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     sse: Literal["AES256", "aws:kms"] | None = None
     #: The key for "aws:kms", where it is not the bucket's own.
     sse_kms_key_id: _Name | None = None
+    #: The smallest part of an upload, e.g. "64MiB"; objects up to it go up in one request, from memory.
+    part_size: Annotated[str, msgspec.Meta(pattern=r"^[0-9.]+ *[KMGkmg]?i?[Bb]?$")] = "16MiB"
     #: S3's own checksums; "auto" sends them to AWS only, because other servers refuse them.
     checksums: Literal["auto", "when_required", "when_supported"] = "auto"
     #: The file that holds the access key's id; without it boto3's own chain is used.

@@ -69,8 +69,8 @@ class S3Settings:
     access_key_id: str | None = field(default=None, repr=False)
     secret_access_key: str | None = field(default=None, repr=False)
     session_token: str | None = field(default=None, repr=False)
-    #: No part but the last is smaller.
-    part_size_bytes: int = 8 * MIB
+    #: No part but the last is smaller; an object that fits into one part goes up in one request.
+    part_size_bytes: int = 16 * MIB
     #: Held by all uploads of one store together.
     budget_bytes: int = 64 * MIB
     #: Parts on the way at once, over all uploads of one store.

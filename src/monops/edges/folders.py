@@ -26,7 +26,7 @@ class LocalFolders:
         with _translated("look into", path):
             if not os.path.lexists(path):
                 return True
-            return Path(path).is_dir() and not any(os.scandir(path))
+            return Path(path).is_dir() and not os.listdir(path)
 
     def create(self, path: str) -> LocalWriter:
         """Only its owner may look into the last folder until the restore gives it its own mode."""

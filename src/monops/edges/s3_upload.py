@@ -105,6 +105,8 @@ class _Upload:
         self._failure: BaseException | None = None
         self._written = 0
         self._room = 0
+        #: How the object begins: asked back when it went up in parts.
+        self._head = b""
         self._buffer = bytearray()
         self._take_buffer()
 
@@ -131,14 +133,33 @@ class _Upload:
                 self._send_buffer()
                 etags = [part.result() for part in self._parts]
                 self._complete_parts(etags)
+                self._check_head()
             stored = self._client.head_object(**self._place)["ContentLength"]
         if stored != self._written:
-            with contextlib.suppress(*third_party_errors()):
-                self._client.delete_object(**self._place)
+            self._forget()
             raise StoreError(
                 f"{self._settings.url} has {stored} of the {self._written} bytes of {self._key}; it was deleted there",
                 remedy="try again; if it happens again, look at the server's log and disks",
             )
+
+    def _check_head(self) -> None:
+        """Some servers put one part's bytes in the place of another's, and say 200 (seen: Ceph 18.2.7 on SQLite).
+
+        Neither the size nor the ETag shows it; the first bytes do.
+        """
+        head = self._client.get_object(**self._place, Range=f"bytes=0-{len(self._head) - 1}")["Body"].read()
+        if head != self._head:
+            self._forget()
+            raise StoreError(
+                f"{self._settings.url} gives back other bytes of {self._key} than were sent: it mixes up the parts of "
+                "an object; what it stored was deleted",
+                remedy='set part_size = "1GiB" for this destination, so that each object goes up whole',
+            )
+
+    def _forget(self) -> None:
+        """Delete what the server made of this object; that this may fail too must not hide why."""
+        with contextlib.suppress(*third_party_errors()):
+            self._client.delete_object(**self._place)
 
     def abort(self) -> None:
         """Forget what was sent. Never raises an error of S3's: the reason for the abort is what matters."""
@@ -173,6 +194,7 @@ class _Upload:
         if not self._id:
             with translating(self._settings, self._key):
                 self._id = self._client.create_multipart_upload(**self._place, **self._headers)["UploadId"]
+            self._head = bytes(self._buffer[:_HEAD])
         size, body, self._buffer = self._room, self._buffer, bytearray()
         self._budget.send()
         self._room = 0
@@ -219,6 +241,10 @@ class _Upload:
             was_retried = error.response["ResponseMetadata"].get("RetryAttempts", 0) > 0
             if not (was_retried and error.response["Error"].get("Code") == "NoSuchUpload"):
                 raise
+
+
+#: Bytes that tell one part from another.
+_HEAD = 4096
 
 
 class _Aborted(Exception):

@@ -69,9 +69,7 @@ class Lease:
         """Raises Locked if the lock ran out (no renewal came through, or this machine slept): others may write now."""
         if self._has_run_out():
             why = self._lost.message if self._lost is not None else "this process was held up for too long"
-            raise Locked(
-                f"the lock of {self._store.url} could not be renewed: {why}", remedy="run the backup again"
-            )
+            raise Locked(f"the lock of {self._store.url} could not be renewed: {why}", remedy="run the backup again")
 
     def _has_run_out(self) -> bool:
         return self._outside.clock.now() >= self._expires

@@ -12,7 +12,6 @@ from monops.domain.errors import Damaged, NotFound
 from monops.domain.manifest import ObjectRecord
 from monops.domain.ports import Codec, Reader, Store, VolumeWriter
 from monops.domain.tar_stream import TarStream, end_of_archive, padding
-from monops.domain.tree import Kind
 
 _PIECE = 1 << 20
 #: More threads than this only make a disk seek.
@@ -55,18 +54,14 @@ def opened(
 def merged(records: Iterable[ObjectRecord], open_object: Opened) -> Iterator[bytes | memoryview]:
     """One plain tar of everything in `records`, in pieces: headers as stored, the end only once.
 
-    A folder that several objects name is in it once. Use each piece before asking for the next.
+    A folder that several objects name is in it as often: `tar` sets its time when it meets it, and files that follow
+    change that. Use each piece before asking for the next.
     """
-    folders: set[str] = set()
     written = 0
     for record in records:
         with open_object(record) as tar:
             stream = TarStream(tar)
             for member in stream:
-                if member.entry.kind is Kind.DIRECTORY:
-                    if member.entry.path in folders:
-                        continue
-                    folders.add(member.entry.path)
                 yield member.header
                 yield from stream.content()
                 yield padding(member.entry.size)

@@ -279,7 +279,7 @@ def test_a_kill_before_any_act_leaves_old_or_new_and_the_next_run_puts_it_right(
 
 
 def test_a_kill_during_the_repair_is_repaired_too(tmp_path: Path, made: Made) -> None:
-    for ends_at in range(4, 60, 3):
+    for ends_at in range(4, 60, 4):
         for repair_ends_at in range(40):
             case = Case(tmp_path / f"at-{ends_at}-{repair_ends_at}", made)
             try:

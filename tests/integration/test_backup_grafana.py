@@ -1,0 +1,117 @@
+"""Grafana's database is captured of one moment, whoever writes to it, and Grafana hardly notices."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.grafana.check_consistency import breaches
+from tests.integration.restored import members, object_paths, unpack
+from tests.integration.support import GRAFANA_PASSWORD, Monops, Stack, fetch, running_stack, source_record, wait_until
+
+pytestmark = [pytest.mark.engine, pytest.mark.slow]
+
+#: Grafana paused, stopped or locked out of its database by a backup. Source: docs/design, budgets.
+LONGEST_GAP_MS = 500
+DATABASE_MB = 100
+
+
+@pytest.fixture(scope="module", params=["rollback", "wal"])
+def grafana(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A Grafana with a database of 100 MB that is written to all the time."""
+    wal = request.param == "wal"
+    environment = {"STANDIN_DB_MB": str(DATABASE_MB), "GF_DATABASE_WAL": str(wal).lower()}
+    folder = tmp_path_factory.mktemp(request.param) / "stack"
+    with running_stack(folder, "grafana", environment=environment) as started:
+        database = started.mountpoint("grafana") / "grafana.db"
+        assert database.stat().st_size > DATABASE_MB * 900_000
+        assert _journal_mode(database) == ("wal" if wal else "delete")
+        yield started
+
+
+@pytest.mark.parametrize("reach", ["mountpoint", "archive", "directory"])
+def test_grafana_is_captured_of_one_moment_while_it_writes(
+    grafana: Stack, tmp_path: Path, reach: str
+) -> None:
+    monops, store = Monops(tmp_path / "monops", grafana.project), tmp_path / "store"
+    volume, url = grafana.mountpoint("grafana"), grafana.grafana
+    if reach == "directory":
+        monops.config(f'[sources.grafana]\npath = "{volume}"\n')
+    else:
+        monops.environment["MONOPS_REACH"] = reach
+    wait_until(lambda: any(volume.glob("unified-search/**/*")), "the search index")
+    before = int(fetch(f"{url}/standin/writes")["writes"])
+    fetch(f"{url}/standin/reset-gap", method="POST")
+    ran = monops.backup("grafana", "--to", store)
+    after = fetch(f"{url}/standin/writes")
+    print(f"MEASURED grafana {reach} {_journal_mode(volume / 'grafana.db')}: {after}, {ran.runs[0]['seconds']} s")
+    assert after["writes"] > before
+    assert after["locked"] == 0
+    assert after["longest_gap_ms"] <= LONGEST_GAP_MS
+    record = source_record(store, ran.snapshot, "grafana")
+    assert (record["reach"], record["capture"]) == (reach, "live" if reach == "archive" else "snapshot")
+    names = [name for path in object_paths(store, ran.snapshot, "grafana") for name in members(path)]
+    assert "grafana.db" in names
+    assert not [n for n in names if n.startswith(("unified-search", "grafana.db-"))]
+    assert {path.stat().st_uid for path in volume.glob("grafana.db*")} == {472}
+    grafana.is_undisturbed(monops)
+    restored = unpack(store, ran.snapshot, "grafana", tmp_path / "restored")
+    assert breaches(restored / "grafana.db") == []
+    counts = {golden["question"]: golden["answer"] for golden in record["golden"]}
+    assert counts["user"] >= 1
+    assert counts["dashboard"] == _count(restored / "grafana.db", "dashboard")
+
+
+def test_grafana_starts_again_after_a_stopped_capture(grafana: Stack, tmp_path: Path) -> None:
+    monops, store = Monops(tmp_path / "monops", grafana.project), tmp_path / "store"
+    ran = monops.backup("grafana", "--capture", "stop", "--to", store)
+    assert source_record(store, ran.snapshot, "grafana")["capture"] == "stop"
+    grafana.is_undisturbed(monops)
+    wait_until(lambda: grafana.inspect("grafana")["State"]["Health"]["Status"] == "healthy", "Grafana's health")
+    restored = unpack(store, ran.snapshot, "grafana", tmp_path / "restored")
+    assert breaches(restored / "grafana.db") == []
+
+
+def test_grafana_password_is_nowhere_in_a_store_of_the_whole_stack(grafana: Stack, tmp_path: Path) -> None:
+    monops, store = Monops(tmp_path / "monops", grafana.project), tmp_path / "store"
+    ran = monops.backup("grafana", "config", "--compression", "none", "--to", store)
+    stored = [path for path in store.rglob("*") if path.is_file()]
+    assert len(stored) >= 5
+    for path in stored:
+        assert GRAFANA_PASSWORD.encode() not in path.read_bytes(), path
+    restored = unpack(store, ran.snapshot, "config", tmp_path / "restored")
+    facts = json.loads((restored / "containers" / "grafana.json").read_text())
+    assert "GF_SECURITY_ADMIN_PASSWORD=<removed>" in facts["Config"]["Env"]
+
+
+def test_a_database_in_an_exclusive_transaction_is_still_captured(grafana: Stack, tmp_path: Path) -> None:
+    """A writer that holds its lock for two seconds: the copy waits for it, and is whole."""
+    monops, store = Monops(tmp_path / "monops", grafana.project), tmp_path / "store"
+    database = grafana.mountpoint("grafana") / "grafana.db"
+    with closing(sqlite3.connect(database, timeout=20, isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        process = monops.start("backup", "grafana", "--to", store)
+        until = time.monotonic() + 2
+        wait_until(lambda: time.monotonic() > until, "two seconds")
+        writer.execute("ROLLBACK")
+    ran = monops.ended(process)
+    assert ran.code == 0, ran
+    restored = unpack(store, ran.snapshot, "grafana", tmp_path / "restored")
+    assert breaches(restored / "grafana.db") == []
+
+
+def _journal_mode(database: Path) -> str:
+    """From the file's header, so that nothing is opened. Source: sqlite.org/fileformat.html, offset 18."""
+    with database.open("rb") as file:
+        return "wal" if file.read(20)[18] == 2 else "delete"
+
+
+def _count(database: Path, table: str) -> int:
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+        return int(connection.execute(f'SELECT count(*) FROM "{table}"').fetchone()[0])  # noqa: S608 - our names
