@@ -46,9 +46,9 @@ ensure_venv() {
   fi
   say "installing monops and the packages of requirements/$1.txt into ${VENV#"$PWD"/}"
   [[ -x $VENV/bin/python ]] || "$(find_python)" -m venv "$VENV" || die "no environment could be made in $VENV" "rm -rf $VENV"
-  "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$lock" ||
+  "$VENV/bin/python" -m pip install -qq --disable-pip-version-check --require-hashes -r "$lock" ||
     die 'the locked packages could not be installed' "$VENV/bin/python -m pip install --require-hashes -r $lock"
-  "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e "$MONOPS_ROOT" ||
+  "$VENV/bin/python" -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e "$MONOPS_ROOT" ||
     die 'monops could not be installed' "$VENV/bin/python -m pip install --no-deps -e $MONOPS_ROOT"
   printf '%s' "$wanted" >"$stamp"
 }

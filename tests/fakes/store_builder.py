@@ -138,7 +138,7 @@ def damage(path: Path, *, at: int | None = None) -> None:
     path.write_bytes(data)
 
 
-def tree_of(root: Path) -> dict[str, object]:
+def tree_of(root: Path) -> dict[str, tuple[Entry, str]]:
     """Everything in a folder with owner, mode, time and content, to compare."""
     return {
         e.path: (e, hashlib.sha256((root / e.path).read_bytes()).hexdigest() if e.kind is Kind.FILE else "")

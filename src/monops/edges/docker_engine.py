@@ -265,18 +265,16 @@ class _ChunkReader:
 
     def __init__(self, chunks: Iterable[bytes], engine: DockerEngine) -> None:
         self._chunks = iter(chunks)
-        self._buffer = b""
+        self._left = memoryview(b"")
         self._engine = engine
 
     def read(self, size: int = -1) -> bytes:
-        if not self._buffer:
+        if not self._left:
             with self._engine._translated("read an archive"):  # noqa: SLF001 - the same edge
-                self._buffer = next(self._chunks, b"")
-        if size < 0 or size >= len(self._buffer):
-            data, self._buffer = self._buffer, b""
-        else:
-            data, self._buffer = self._buffer[:size], self._buffer[size:]
-        return data
+                self._left = memoryview(next(self._chunks, b""))
+        taken = self._left if size < 0 else self._left[:size]
+        self._left = self._left[len(taken) :]
+        return bytes(taken)
 
 
 def _not_found() -> type[Exception]:

@@ -54,8 +54,7 @@ def opened(
 def merged(records: Iterable[ObjectRecord], open_object: Opened) -> Iterator[bytes | memoryview]:
     """One plain tar of everything in `records`, in pieces: headers as stored, the end only once.
 
-    A folder that several objects name is in it as often: `tar` sets its time when it meets it, and files that follow
-    change that. Use each piece before asking for the next.
+    A folder that several objects name is in it as often. Use each piece before asking for the next.
     """
     written = 0
     for record in records:

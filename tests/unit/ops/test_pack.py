@@ -241,6 +241,11 @@ class Fates:
         with fan_out([self.one, self.two], "key", at_most=100, failed=self.tell) as writer:
             yield writer
 
+    def write_half(self, error: BaseException) -> None:
+        with self.write() as writer:
+            writer.write(b"half")
+            raise error
+
     def kept(self) -> list[bytes | None]:
         return [store.objects.get("key") for store in (self.one, self.two)]
 
@@ -317,9 +322,8 @@ def test_when_no_store_is_left_nobody_is(when: str) -> None:
 @pytest.mark.parametrize("error", [SourceChanged("x"), KeyboardInterrupt(), ValueError()])
 def test_an_exception_leaves_nothing_anywhere(error: BaseException) -> None:
     fates = Fates()
-    with pytest.raises(type(error)) as caught, fates.write() as writer:
-        writer.write(b"half")
-        raise error
+    with pytest.raises(type(error)) as caught:
+        fates.write_half(error)
     assert caught.value is error
     assert fates.kept() == [None, None]
     assert fates.failed == {}
@@ -345,6 +349,5 @@ def test_a_second_failure_does_not_hide_the_first() -> None:
 
     fates = Fates()
     fates.one = FailsToAbort("memory://one")
-    with pytest.raises(SourceChanged), fates.write() as writer:
-        writer.write(b"x")
-        raise SourceChanged("the first")
+    with pytest.raises(SourceChanged, match="the first"):
+        fates.write_half(SourceChanged("the first"))
