@@ -14,7 +14,7 @@ from monops.domain.config import COMPRESSION, DestinationSection
 from monops.domain.destination import DirectoryTarget, S3Settings, parse_destination
 from monops.domain.errors import UsageFault
 from monops.domain.nearest import did_you_mean, listed
-from monops.domain.ports import Packing, Store, Writer
+from monops.domain.ports import Folders, Packing, Store, Writer
 from monops.domain.units import parse_size
 from monops.edges import config_file
 from monops.ops.outside import Outside
@@ -96,6 +96,12 @@ class Wiring:
         if "PRIVATE KEY" in text:
             return (text + "\n",)
         return tuple(line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#"))
+
+    def folders(self) -> Folders:
+        """Folders that a person names as targets."""
+        from monops.edges.folders import LocalFolders
+
+        return LocalFolders()
 
     def stdout(self) -> Writer:
         """Standard output for bytes. Raises UsageFault where it is a terminal."""
