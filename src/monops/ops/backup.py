@@ -15,7 +15,7 @@ from monops.domain.ports import Packing, Store
 from monops.ops.capture import Capture, Naming, Target
 from monops.ops.capture_source import open_capture
 from monops.ops.destinations import Destination, SourceCount, open_destination, write_manifest
-from monops.ops.disturb import repair
+from monops.ops.mend import mend
 from monops.ops.outside import Outside
 from monops.ops.sources import Found, Selection, find_sources
 from monops.ops.storing import NobodyLeft, Storing
@@ -77,9 +77,7 @@ def backup(
     or one destination is in the report.
     """
     began = outside.clock.monotonic()
-    repaired = repair(outside)
-    for line in repaired:
-        outside.progress.say(line)
+    repaired = mend(outside)
     found = find_sources(outside, selection)
     if found.stack is not None:
         outside.engine.clear_leftovers()

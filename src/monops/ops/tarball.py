@@ -11,7 +11,7 @@ from monops.domain.ports import Packing, Store, Writer
 from monops.ops.backup import BackupReport, RunReport, SourceReport
 from monops.ops.capture import Naming, Target
 from monops.ops.capture_source import open_capture
-from monops.ops.disturb import repair
+from monops.ops.mend import mend
 from monops.ops.outside import Outside
 from monops.ops.pack import NobodyLeft, Packed, fan_out, pack_all_to
 from monops.ops.sources import Found, Selection, find_sources
@@ -22,7 +22,7 @@ _GUESS = 64 << 30
 
 def stream_tarball(outside: Outside, selection: Selection, sink: Writer, packing: Packing) -> None:
     """Write one source as one tarball into `sink`. Raises UsageFault unless one source is named."""
-    repair(outside)
+    mend(outside)
     if len(selection.names) != 1:
         raise UsageFault(
             "one source fits into one stream", remedy="monops backup prometheus --to - > prometheus.tar.zst"
@@ -34,7 +34,7 @@ def stream_tarball(outside: Outside, selection: Selection, sink: Writer, packing
 def tarballs(outside: Outside, selection: Selection, stores: Sequence[Store], packing: Packing) -> BackupReport:
     """Write `<source>-<time>-<host>-<random>.tar.zst` into every one of `stores`."""
     began = outside.clock.monotonic()
-    repaired = repair(outside)
+    repaired = mend(outside)
     found = find_sources(outside, selection)
     snapshot = _snapshot(outside)
     errors: dict[int, MonopsError] = {}

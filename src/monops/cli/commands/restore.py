@@ -13,13 +13,12 @@ from monops.domain.errors import UsageFault
 from monops.domain.exits import Exit
 from monops.domain.units import show_size
 from monops.ops.catalogue import read_catalogue
-from monops.ops.disturb import repair
+from monops.ops.mend import mend
 from monops.ops.outside import Outside
 from monops.ops.restore_directory import Origin, Restored, chosen_sources, restore_directory
 from monops.ops.restore_in_place.apply import restore_in_place
 from monops.ops.restore_in_place.commit import Ended, commit, rollback
 from monops.ops.restore_in_place.plan import Plan, plan_in_place
-from monops.ops.restore_in_place.repair import repair_restores
 from monops.ops.sources import find_sources
 
 _VERBS = ("commit", "rollback")
@@ -132,8 +131,7 @@ def _end(settings: Settings, wiring: Wiring, verb: str, sources: tuple[str, ...]
 def _repair(outside: Outside) -> None:
     """Nothing of an earlier run is half done. Its helpers go first: one might still be renaming."""
     outside.engine.clear_leftovers()
-    for line in (*repair(outside), *repair_restores(outside)):
-        outside.progress.say(line)
+    mend(outside)
 
 
 def _show(settings: Settings, done: Restored, *, where: str, shown: frozenset[str] = frozenset()) -> int:
