@@ -16,7 +16,7 @@ from tests.fakes.fake_engine import FakeEngine, FakeGrafana, FakePrometheus, con
 from tests.fakes.fake_outside import FakeClock, FakeJournal, FakeMachine, FakeProgress, Life
 from tests.fakes.store_builder import write_block
 
-from monops.domain.errors import ServiceUnreachable, VolumeMissing
+from monops.domain.errors import EngineError, ServiceUnreachable, VolumeMissing
 from monops.domain.place import Place
 from monops.domain.ports import Container, Grafana, Mount, Prometheus, PrometheusStatus, Reader, Tree, VolumeWriter
 from monops.domain.tree import Entry
@@ -122,7 +122,7 @@ class FolderVolumes:
     @contextmanager
     def writer(self, place: Place) -> Iterator[VolumeWriter]:
         if not self.writable:
-            raise VolumeMissing("none of the images at hand has a shell", remedy="docker pull busybox")
+            raise EngineError("none of the images at hand has a shell", remedy="docker pull busybox")
         yield LocalWriter(str(self.folder(place)), place=place.name)
 
     def folder(self, place: Place) -> Path:

@@ -162,13 +162,13 @@ class Monops:
     def start(
         self, *words: str | Path, environment: Mapping[str, str] | None = None, as_json: bool = True
     ) -> subprocess.Popen[bytes]:
-        self.folder.mkdir(parents=True, exist_ok=True)
         shared = ["--project", self.project] if self.project else []
         shared += ["--output", "json"] if as_json else []
+        everything = self.whole_environment(environment or {})
         return subprocess.Popen(
             [str(MONOPS), *shared, *(str(word) for word in words)],
             cwd=self.folder,
-            env=self._environment(environment or {}),
+            env=everything,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -195,10 +195,10 @@ class Monops:
         assert ran.code == 0, ran
         return ran
 
-    def _environment(self, more: Mapping[str, str]) -> dict[str, str]:
+    def whole_environment(self, more: Mapping[str, str]) -> dict[str, str]:
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("MONOPS_", "AWS_"))}
         home = self.folder / "home"
-        home.mkdir(exist_ok=True)
+        home.mkdir(parents=True, exist_ok=True)
         own = {"HOME": str(home), "MONOPS_STATE_DIR": str(self.state), "TMPDIR": str(self.scratch)}
         return {**kept, **own, **self.environment, **more}
 

@@ -23,6 +23,7 @@ class TerminalProgress:
 
     def __init__(self, settings: Settings) -> None:
         self._quiet = settings.quiet
+        self._verbose = settings.verbose > 0
         self._colour = wants_colour(settings)
         self._is_terminal = sys.stderr.isatty() and not settings.quiet and not settings.as_json
         self._guard = threading.Lock()
@@ -46,6 +47,8 @@ class TerminalProgress:
         with self._guard:
             self._text, self._total, self._done = text, total_bytes, 0
             self._began = self._told = time.monotonic()
+        if self._verbose and not total_bytes:
+            self._write(text)
         if self._is_terminal:
             self._stop_bar()
             if total_bytes:

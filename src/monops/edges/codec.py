@@ -118,6 +118,19 @@ class _Exact:
         """The owner of the source closes it."""
 
 
+class _GuardedSource(_Exact):
+    """Remembers the source's own exception: pyrage would turn it into a text."""
+
+    error: Exception | None = None
+
+    def read(self, size: int = -1) -> bytes:
+        try:
+            return super().read(size)
+        except Exception as error:
+            self.error = error
+            raise
+
+
 class _Checked:
     """Turns a decompressor's complaints into Damaged."""
 
@@ -251,15 +264,16 @@ def _decrypted(source: Reader, key: str, identities: Sequence[str]) -> Iterator[
     keys = [_identity(text) for text in identities]
     reading, writing = os.pipe()
     failure: list[Exception] = []
+    guarded = _GuardedSource(source)
 
     def run() -> None:
         try:
             with os.fdopen(writing, "wb", buffering=_BUFFER) as sink:
-                pyrage.decrypt_io(cast(Any, _Exact(source)), sink, keys)
+                pyrage.decrypt_io(cast(Any, guarded), sink, keys)
         except BrokenPipeError:
             return  # the reader had enough
         except Exception as error:  # noqa: BLE001 - carried to the caller's thread, whatever it is
-            failure.append(error)
+            failure.append(guarded.error or error)
 
     thread = threading.Thread(target=run, name="age", daemon=True)
     thread.start()
@@ -285,7 +299,7 @@ class _Joined:
         if not data and size != 0:
             self._thread.join()
             if self._failure:
-                raise _translate_age(self._failure[0], self._key) from self._failure[0]
+                raise _translate_age(self._failure[0], self._key)
         return data
 
 

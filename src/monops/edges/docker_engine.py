@@ -128,7 +128,9 @@ class DockerEngine:
         """Raises NotFound for a path that is not there."""
         try:
             with self._translated(f"read {path}"):
-                chunks, _ = self._api(timeout=600).get_archive(container_id, path, chunk_size=1 << 20)
+                # As bytes: a name need not be UTF-8.
+                raw = path.encode(errors="surrogateescape")
+                chunks, _ = self._api(timeout=600).get_archive(container_id, raw, chunk_size=1 << 20)
         except _not_found() as error:
             raise NotFound(f"{path} is not in container {container_id[:12]}", remedy="docker ps --all") from error
         reader = _ChunkReader(chunks, self)

@@ -60,8 +60,8 @@ class BestVolumes:
         if self._reach == "archive" or not self._engine.is_local or not volume.mountpoint:
             return None
         folder = Path(volume.mountpoint) / place.subpath
-        # Writing means giving files to other owners: only root may.
-        allowed = os.access(folder, access) and (os.geteuid() == 0 or not access & os.W_OK)
+        # A volume's files belong to the services' users: others may list them and then not read one of them.
+        allowed = os.geteuid() == 0 and os.access(folder, access)
         if allowed:
             return folder
         if self._reach == "mountpoint":

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from monops.domain.errors import CaptureError, EngineError, ServiceUnreachable
+from monops.domain.errors import CaptureError, EngineError, ServiceUnreachable, VolumeMissing
 from monops.domain.place import Place
 from monops.domain.ports import Prometheus, VolumeWriter
 from monops.ops.outside import Outside
@@ -18,6 +18,9 @@ from monops.ops.outside import Outside
 FOLDER = "snapshots"
 #: The call waits for a running compaction, which takes minutes on a large TSDB.
 WITHIN = timedelta(minutes=15)
+#: A snapshot is named when the call arrives, before it waits for anything: what bears a later time is a person's own.
+#: Source: prometheus/web/api/v1/api.go, snapshot.
+_NAMED_WITHIN = timedelta(minutes=1)
 
 
 def can_remove(outside: Outside, place: Place) -> bool:
@@ -25,6 +28,8 @@ def can_remove(outside: Outside, place: Place) -> bool:
     try:
         with outside.volumes.writer(place) as writer:
             writer.names(FOLDER)
+    except VolumeMissing:
+        raise
     except EngineError:
         return False
     return True
@@ -70,7 +75,7 @@ def remove_leftovers(outside: Outside, note: Mapping[str, Any]) -> list[str]:
     )
     asked = datetime.fromisoformat(str(note["asked"]))
     with outside.volumes.writer(place) as writer:
-        left = _new(writer.names(FOLDER), note["before"], asked, asked + WITHIN)
+        left = _new(writer.names(FOLDER), note["before"], asked, asked + _NAMED_WITHIN)
         if not _remove(outside, writer, left):
             raise CaptureError("it could not be removed", remedy=f"look into {FOLDER}/ of {place.name}")
     return [f"removed the snapshot {name}, which an interrupted run had left in {place.name}" for name in left]

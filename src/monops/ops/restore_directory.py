@@ -6,13 +6,12 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 
 from monops.domain.errors import NotFound, Refused
 from monops.domain.manifest import Manifest, ObjectRecord, SourceRecord
 from monops.domain.nearest import did_you_mean, listed
 from monops.domain.ports import Folders, Reader, Store
-from monops.domain.units import show_duration, show_size
+from monops.domain.units import show_size
 from monops.ops.outside import Outside
 from monops.ops.unpack import opened, unpack_all
 
@@ -131,7 +130,7 @@ def _check_targets(sources: Sequence[SourceRecord], target: str, folders: Folder
     taken = [f"{target}/{source.name}" for source in sources if not folders.is_empty(f"{target}/{source.name}")]
     if taken:
         raise Refused(
-            f"{listed(taken)} is already there and not empty",
+            f"there is something already in {listed(taken)}",
             remedy=f"name another folder, or move it away: mv {taken[0]} {taken[0]}.old",
         )
     for source in sources:
@@ -142,7 +141,6 @@ def _check_targets(sources: Sequence[SourceRecord], target: str, folders: Folder
 def _restore_one(
     origin: Origin, source: SourceRecord, target: str, folders: Folders, outside: Outside
 ) -> RestoredSource:
-    begun = outside.clock.monotonic()
     records = records_of(origin.manifest, source)
     final = f"{target}/{source.name}"
     stored = sum(record.bytes_stored for record in records)
@@ -152,8 +150,6 @@ def _restore_one(
         size = unpack_all(records, opener(origin, outside), writer, "", threads=outside.machine.cpus)
         writer.own("", uid=source.uid, gid=source.gid, mode=int(source.mode, 8))
         writer.flush()
-    took = show_duration(timedelta(seconds=outside.clock.monotonic() - begun))
-    outside.progress.say(f"{source.name}: {show_size(size)} in {final} ({took})")
     return RestoredSource(
         name=source.name, path=final, objects=len(records), files=sum(r.files for r in records), bytes=size
     )
