@@ -81,7 +81,7 @@ def engine() -> Iterator[Engine]:
     client.api.import_image_from_data(tar_of(file("empty", b"")), repository="monops-test-bare", tag=str(os.getpid()))
     bare = client.images.get(f"monops-test-bare:{os.getpid()}")
     yield Engine(edge, client, with_shell, str(bare.id))
-    client.images.remove(bare.id, force=True)
+    client.images.remove(str(bare.id), force=True)
     client.close()
 
 

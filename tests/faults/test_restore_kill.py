@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tests.integration.support import Monops, Ran, Stack, answers, running_stack, tsdb_data, wait_until
+from tests.integration.support import Monops, Ran, Stack, answers, query, running_stack, tsdb_data, wait_until
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.timeout(2400)]
 
@@ -138,6 +139,35 @@ def test_a_killed_restore_is_taken_back_by_rollback_alone(bed: Bed, phase: str) 
     ran = bed.rollback()
 
     assert ran.code == 0, ran
+    bed.is_as_before()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize("phase", ["staging", "checking"])
+def test_a_signal_takes_everything_back_at_once(bed: Bed, phase: str, number: signal.Signals, code: int) -> None:
+    process = bed.start()
+    while f'"phase": "{phase}"' not in _text(bed.journal()):
+        assert process.poll() is None, f"the restore ended without being seen in phase {phase}"
+    process.send_signal(number)
+
+    ran = bed.monops.ended(process)
+
+    assert ran.code == code, ran
+    bed.is_as_before()
+
+
+def test_a_live_capture_is_restored_with_its_log(bed: Bed, tmp_path: Path) -> None:
+    newest = 'count({__name__=~".+"})'
+    bed.monops.backup("prometheus", "--capture", "live", "--to", tmp_path / "live")
+    at = time.time()
+    before = query(bed.stack.prometheus, newest, at)
+
+    words = ("restore", "latest", "prometheus", "--in-place", "--yes", "--from", tmp_path / "live")
+    ran = bed.monops.run(*words, as_json=False)
+
+    assert ran.code == 0, ran
+    assert query(bed.stack.prometheus, newest, at)[0] == before[0]
+    assert bed.rollback().code == 0
     bed.is_as_before()
 
 

@@ -62,6 +62,11 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequen
     return lines
 
 
+def counted(count: int, noun: str) -> str:
+    """`1 snapshot`, `3 snapshots`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def ago(then: datetime, now: datetime) -> str:
     """`3h ago`: the largest unit."""
     seconds = max(0, int((now - then.astimezone(UTC)).total_seconds()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import shutil
@@ -13,6 +14,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+_SCRATCH, _OWNER = "monops-", ".owner.json"
 
 
 class SystemClock:
@@ -63,11 +66,24 @@ class LocalMachine:
 
     @contextmanager
     def scratch(self) -> Iterator[str]:
-        folder = tempfile.mkdtemp(prefix="monops-")
+        """Takes away what killed processes left: a copy of a database is large, and holds secrets."""
+        for left in Path(tempfile.gettempdir()).glob(f"{_SCRATCH}*"):
+            if self._is_abandoned(left):
+                shutil.rmtree(left, ignore_errors=True)
+        folder = tempfile.mkdtemp(prefix=_SCRATCH)
         try:
+            (Path(folder) / _OWNER).write_text(json.dumps(self.identity()), encoding="utf-8")
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+    def _is_abandoned(self, scratch: Path) -> bool:
+        try:
+            if scratch.is_symlink() or scratch.stat().st_uid != os.geteuid():
+                return False
+            return self.is_alive(json.loads((scratch / _OWNER).read_text(encoding="utf-8"))) is False
+        except (OSError, ValueError, AttributeError):
+            return False
 
 
 def _boot_id() -> str:

@@ -298,14 +298,14 @@ class _Joined:
         data = self._file.read(size)
         if not data and size != 0:
             self._thread.join()
+            if self._failure and isinstance(self._failure[0], MonopsError):
+                raise self._failure[0]
             if self._failure:
-                raise _translate_age(self._failure[0], self._key)
+                raise _translate_age(self._failure[0], self._key) from self._failure[0]
         return data
 
 
 def _translate_age(error: Exception, key: str) -> MonopsError:
-    if isinstance(error, MonopsError):
-        return error
     text = str(error)
     if "No matching keys" in text or "no matching" in text.lower():
         return ConfigurationError(

@@ -54,7 +54,7 @@ class JournalFolder:
         for path in sorted(self._folder.glob("*.json")) if self._folder.is_dir() else []:
             try:
                 content = json.loads(path.read_text(encoding="utf-8"))
-                by, note = content["by"], content["note"]
+                by, note = dict(content["by"]), dict(content["note"])
             except (OSError, ValueError, KeyError, TypeError):
                 continue
             # Another machine's note in a shared state folder is that machine's to repair.

@@ -26,7 +26,8 @@ def capture_alertmanager(outside: Outside, target: Target, naming: Naming) -> It
     if target.mode == "snapshot":
         raise MonopsError("Alertmanager makes no snapshots", remedy="use --capture live or --capture stop")
     with ExitStack() as stack:
-        running = target.container is not None and target.container.state == "running"
+        # A person's pause is left alone: the files stand still.
+        running = target.container is not None and target.container.state in ("running", "paused")
         start: Callable[[], None] = lambda: None  # noqa: E731 - nothing to start
         mode = "live"
         if target.container is not None and (target.mode == "stop" or not running):

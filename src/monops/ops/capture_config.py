@@ -173,8 +173,11 @@ def _collect(found: _Collected, tree: Tree, prefix: str, *, only: str = "", rena
     for entry in (tree.entry(only),) if only else tree.walk():
         if entry is None or entry.kind is not Kind.FILE:
             continue
-        if is_secret_file(entry.path) and not found.with_secrets:
-            found.left_out.append(posixpath.join(prefix, entry.path))
+        target = posixpath.join(prefix, rename or entry.path)
+        # Its name there and here: a folder of secrets may be mounted as a whole, or file by file.
+        is_secret = is_secret_file(target) or is_secret_file(posixpath.join(tree.place, entry.path))
+        if is_secret and not found.with_secrets:
+            found.left_out.append(target)
         elif entry.size > _LARGEST:
             found.warnings.append(
                 f"{entry.path} in {tree.place} is not in the backup: it is too large for configuration"

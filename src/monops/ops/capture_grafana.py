@@ -54,6 +54,10 @@ def _copy_database(outside: Outside, target: Target, tree: Tree, entries: Sequen
     """Make the consistent copy; the way it was made."""
     live = tree.local_path(DATABASE)
     running = target.container is not None and target.container.state == "running"
+    if target.mode in ("auto", "live") and target.container is not None and target.container.state == "paused":
+        # A person's pause is left alone. It stands still as well as by ours, and SQLite would wait for its locks.
+        _copy_paused(outside, target, tree, entries, copy)
+        return "live"
     if target.mode == "stop" or (target.container is not None and not running):
         _copy_stopped(outside, target, tree, copy)
         return "stop"

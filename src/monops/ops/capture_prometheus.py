@@ -59,6 +59,7 @@ def _make_snapshot(
 ) -> str | None:
     """The snapshot's folder; None where the server made none and the choice was ours: then it is captured live."""
     try:
+        _refuse_another_volume(target)
         return stack.enter_context(prometheus_snapshot.snapshot(outside, prometheus, target.place))
     except CaptureError as error:
         if target.mode == "snapshot":
@@ -67,6 +68,16 @@ def _make_snapshot(
         capture.warnings.append(f"{error.message}; captured live instead")
         outside.progress.warn(f"{error.message}; captured live instead ({error.remedy})")
         return None
+
+
+def _refuse_another_volume(target: Target) -> None:
+    """A snapshot is made where the server's data are: in another volume it would be looked for in vain, and left."""
+    container, volume = target.container, target.place.volume
+    if container is not None and volume and volume not in [mount.name for mount in container.mounts]:
+        raise CaptureError(
+            f"{container.name} does not use the volume {volume}: its snapshot would be made elsewhere",
+            remedy=f"docker inspect {container.name}; then correct volume in [prometheus] of monops.toml",
+        )
 
 
 def _ask(outside: Outside, target: Target) -> tuple[Prometheus | None, PrometheusStatus | None]:

@@ -125,20 +125,27 @@ class _Stoppable:
 
 
 class _Meter:
-    """Counts and hashes what passes."""
+    """Counts and hashes what passes, in big pieces: decompressors ask for small ones, and each costs a switch."""
 
     def __init__(self, source: Reader, tick: Tick) -> None:
         self._source = source
         self._tick = tick
+        self._held = memoryview(b"")
         self.digest = hashlib.sha256()
         self.count = 0
 
     def read(self, size: int = -1) -> bytes:
-        data = self._source.read(size)
-        self.digest.update(data)
-        self.count += len(data)
-        self._tick(len(data))
-        return data
+        if not self._held:
+            data = self._source.read(_PIECE)
+            self.digest.update(data)
+            self.count += len(data)
+            self._tick(len(data))
+            if not 0 <= size < len(data):
+                return data
+            self._held = memoryview(data)
+        taken = self._held if size < 0 else self._held[:size]
+        self._held = self._held[len(taken) :]
+        return bytes(taken)
 
 
 def _drain(source: Reader) -> None:

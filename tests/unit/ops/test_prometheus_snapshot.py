@@ -11,7 +11,7 @@ from tests.fakes.backup_world import BackupWorld
 from monops.domain.errors import CaptureError, ServiceUnreachable
 from monops.domain.place import Place
 from monops.ops.disturb import repair
-from monops.ops.prometheus_snapshot import WITHIN, can_remove, snapshot
+from monops.ops.prometheus_snapshot import can_remove, snapshot
 
 PLACE = Place(volume="prom", images=("sha256:1",))
 
@@ -106,9 +106,7 @@ def killed(world: BackupWorld, *, asked_before: timedelta) -> None:
     """The note of a run that was killed while its snapshot was there."""
     facts = {"name": "a snapshot", "volume": "prom", "path": "", "subpath": "", "images": ["sha256:1"]}
     asked = (world.clock.now() - asked_before).isoformat()
-    world.journal.open(
-        {"kind": "prometheus-snapshot", "asked": asked, "before": ["old"], **facts}
-    )
+    world.journal.open({"kind": "prometheus-snapshot", "asked": asked, "before": ["old"], **facts})
     world.machine.pid, world.machine.alive = 2, {2}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -317,6 +318,37 @@ def test_a_kill_during_rollback_or_commit_is_finished_by_the_next_run(tmp_path: 
                     assert case.is_new(name)
         else:
             pytest.fail("it never ended")
+
+
+def test_rollback_alone_puts_right_what_a_kill_left(tmp_path: Path, made: Made) -> None:
+    for ends_at in range(1, 1000):
+        case = Case(tmp_path / f"at-{ends_at}", made)
+        try:
+            case.restore(case.world.live(ends_at))
+        except Killed:
+            pass
+        else:
+            return
+        with contextlib.suppress(NotFound):  # killed before anything was open
+            rollback(case.targets, case.world.live())
+        assert case.is_old("prometheus"), ends_at
+        assert case.is_old("grafana"), ends_at
+        assert case.leaves_nothing(), ends_at
+        assert case.all_run(), ends_at
+        assert case.world.journal.notes == {}, ends_at
+
+
+def test_an_interrupted_commit_is_not_rolled_back(case: Case) -> None:
+    """What is half deleted would come back half."""
+    case.restore(case.world.live(), "grafana")
+    path = case.grafana / FOLDER / "journal.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"phase": "committing"}))
+    with pytest.raises(Refused, match="deleted in part"):
+        rollback(case.targets, case.world.live())
+    assert case.is_new("grafana")
+    assert commit(case.targets, case.world.live()).sources == ("grafana",)
+    assert case.is_new("grafana")
+    assert case.leaves_nothing()
 
 
 def _is_put_right(case: Case, ends_at: int) -> str:

@@ -7,7 +7,7 @@ from datetime import UTC
 import click
 
 from monops.cli.settings import Settings
-from monops.cli.show import ago, show_json, show_lines, table
+from monops.cli.show import ago, counted, show_json, show_lines, table
 from monops.cli.wiring import Wiring
 from monops.domain.exits import Exit
 from monops.domain.units import show_size
@@ -67,4 +67,4 @@ def _lines(report: SnapshotReport) -> list[str]:
         for line in report.lines
     ]
     header = ("snapshot", "taken (UTC)", "age", "inside", "stored", "new", "sources")
-    return [*table(header, rows, right=(2, 3, 4, 5)), f"{len(rows)} snapshots in {report.destination}"]
+    return [*table(header, rows, right=(2, 3, 4, 5)), f"{counted(len(rows), 'snapshot')} in {report.destination}"]

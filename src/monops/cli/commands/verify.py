@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from monops.cli.settings import Settings
-from monops.cli.show import show_json, show_lines
+from monops.cli.show import counted, show_json, show_lines
 from monops.cli.wiring import Wiring
 from monops.domain.exits import Exit
 from monops.domain.units import show_size
@@ -51,10 +51,11 @@ def _result(report: VerifyReport) -> dict[str, object]:
 
 def _lines(report: VerifyReport) -> list[str]:
     lines = [f"{f.snapshot}: {f.object or 'manifest'}: {f.kind}: {f.detail}" for f in report.faults]
-    looked = f"{len(report.snapshots)} snapshots, {report.objects} objects"
+    looked = f"{counted(len(report.snapshots), 'snapshot')}, {counted(report.objects, 'object')}"
     if report.level == "read":
         looked += f", {show_size(report.bytes_read)} read in {report.seconds:.1f} s"
     if not report.faults:
         return [f"sound: {looked} in {report.destination}"]
     broken = sorted({fault.snapshot for fault in report.faults})
-    return [*lines, f"{len(report.faults)} faults in {len(broken)} snapshots ({looked} in {report.destination})"]
+    found = f"{counted(len(report.faults), 'fault')} in {counted(len(broken), 'snapshot')}"
+    return [*lines, f"{found} ({looked} in {report.destination})"]

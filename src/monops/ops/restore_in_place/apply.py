@@ -15,7 +15,7 @@ from monops.ops.restore_in_place import containers
 from monops.ops.restore_in_place.health import HEALTHY_WITHIN, wait_until_well
 from monops.ops.restore_in_place.plan import Plan, SourcePlan, refuse_open_restore
 from monops.ops.restore_in_place.stage import stage
-from monops.ops.restore_in_place.state import FOLDER, Phase, Root, State, load, member, remembered, save
+from monops.ops.restore_in_place.state import FOLDER, Phase, Root, State, clear_leftover, load, member, remembered, save
 from monops.ops.restore_in_place.swap import swap
 from monops.ops.restore_in_place.undo import undo
 
@@ -29,8 +29,8 @@ class _Open:
 
     plan: SourcePlan
     writer: VolumeWriter
-    note: str
     state: State
+    note: str = ""
     bytes: int = 0
     seconds_down: float = 0.0
     warnings: list[str] = field(default_factory=list)
@@ -50,7 +50,9 @@ def restore_in_place(
         try:
             for one in plan.sources:
                 writer = stack.enter_context(outside.volumes.writer(one.place))
-                open_ones.append(_begin(plan, one, writer, outside))
+                # In the list before it leaves a mark: whatever ends this, it is looked after.
+                open_ones.append(_prepare(plan, one, writer, outside))
+                _begin(open_ones[-1], outside)
                 _stage(origin, open_ones[-1], outside)
             for opened in open_ones:
                 _exchange(opened, outside, healthy_within)
@@ -75,8 +77,8 @@ def restore_in_place(
     )
 
 
-def _begin(plan: Plan, one: SourcePlan, writer: VolumeWriter, outside: Outside) -> _Open:
-    """The journals exist; nothing else does."""
+def _prepare(plan: Plan, one: SourcePlan, writer: VolumeWriter, outside: Outside) -> _Open:
+    """What is to be; nothing is written. Raises Refused and Locked where another restore is open."""
     refuse_open_restore(writer, load(writer), outside)
     source = one.source
     state = State(
@@ -93,9 +95,14 @@ def _begin(plan: Plan, one: SourcePlan, writer: VolumeWriter, outside: Outside) 
         golden=tuple(answer for answer in source.golden if answer.kind == "promql"),
         doomed_until=one.doomed_until,
     )
-    note = outside.journal.open(remembered(one.place, source.name))
-    writer.make(FOLDER)
-    return _Open(one, writer, note, save(writer, state))
+    return _Open(one, writer, state)
+
+
+def _begin(opened: _Open, outside: Outside) -> None:
+    """The journals exist: the local one that names the volume, then the one in the volume."""
+    opened.note = outside.journal.open(remembered(opened.plan.place, opened.plan.source.name))
+    opened.writer.make(FOLDER)
+    opened.state = save(opened.writer, opened.state)
 
 
 def _stage(origin: Origin, opened: _Open, outside: Outside) -> None:
@@ -145,7 +152,9 @@ def _undo_all(open_ones: list[_Open], cause: BaseException, outside: Outside) ->
         name = opened.plan.source.name
         try:
             state = load(opened.writer)
-            if state is not None:
+            if state is None:
+                clear_leftover(opened.writer)
+            else:
                 undo(opened.writer, state, opened.plan.place, outside)
                 if state.phase not in (Phase.STAGING, Phase.STOPPING):
                     outside.progress.say(f"{name}: the data from before are back")

@@ -8,13 +8,13 @@ from datetime import timedelta
 
 import msgspec
 
-from monops.domain.errors import NotFound, RestoreFailed
+from monops.domain.errors import NotFound, Refused, RestoreFailed
 from monops.domain.ports import VolumeWriter
 from monops.ops.capture import Target
 from monops.ops.outside import Outside
 from monops.ops.restore_in_place.health import HEALTHY_WITHIN, wait_until_well
 from monops.ops.restore_in_place.plan import refuse_open_restore
-from monops.ops.restore_in_place.repair import repair_place
+from monops.ops.restore_in_place.repair import repair_place, repair_restores
 from monops.ops.restore_in_place.state import Phase, State, clear, load, remembered, save
 from monops.ops.restore_in_place.undo import undo
 
@@ -67,28 +67,46 @@ def _each(
     begun = outside.clock.monotonic()
     done = []
     for target in targets:
-        if not (target.place.volume or target.place.path):
-            continue
-        repaired = repair_place(outside, target.place)
-        with outside.volumes.writer(target.place) as writer:
-            state = load(writer)
-            if state is None:
-                if repaired:
-                    outside.progress.say(repaired)
+        if target.place.volume or target.place.path:
+            with outside.volumes.writer(target.place) as writer:
+                state = _open_state(verb, writer, target, outside)
+                if state is not None:
+                    note = outside.journal.open(remembered(target.place, target.name))
+                    act(writer, save(writer, state, by=dict(outside.machine.identity())), target)
+                    outside.journal.close(note)
                     done.append(target.name)
-                continue
-            # One that another machine has left open is undone when a person says so; nobody else will.
-            is_orphan = verb == "rollback" and outside.machine.is_alive(state.by) is None
-            if state.phase is not Phase.DONE and not is_orphan:
-                refuse_open_restore(writer, state, outside)
-            note = outside.journal.open(remembered(target.place, target.name))
-            state = save(writer, state, by=dict(outside.machine.identity()))
-            act(writer, state, target)
-            outside.journal.close(note)
-            done.append(target.name)
-    if not done:
+    # The notes of a killed run whose volumes were put right above are closed by this too.
+    repaired = repair_restores(outside)
+    for line in repaired:
+        outside.progress.say(line)
+    if not done and not repaired:
         raise NotFound(
             f"there is no restore to {verb}",
-            remedy="monops restore SNAPSHOT --in-place makes one; see: monops snapshots",
+            remedy="see what there is to restore: monops snapshots",
         )
     return Ended(verb=verb, sources=tuple(done), seconds=round(outside.clock.monotonic() - begun, 3))
+
+
+def _open_state(verb: str, writer: VolumeWriter, target: Target, outside: Outside) -> State | None:
+    """The restore that may be ended in this volume, if any. Raises Locked for one that still runs, and Refused."""
+    state = load(writer)
+    if state is None or state.phase is Phase.DONE:
+        return state
+    if outside.machine.is_alive(state.by):
+        refuse_open_restore(writer, state, outside)
+    if state.phase is Phase.COMMITTING:
+        if verb == "commit":
+            return state
+        raise Refused(
+            f"the data from before in {writer.place} are deleted in part already: an interrupted commit",
+            remedy=f"monops restore commit {target.name}",
+        )
+    if verb == "rollback":
+        # Whoever left it open, also on another machine: a person says that it is to go.
+        return state
+    # It may be well on the new data: then it can be committed.
+    outside.progress.say(repair_place(outside, target.place))
+    state = load(writer)
+    if state is not None and state.phase is not Phase.DONE:
+        refuse_open_restore(writer, state, outside)
+    return state

@@ -11,7 +11,7 @@ from monops.domain.ports import VolumeWriter
 from monops.ops.outside import Outside
 from monops.ops.restore_in_place import containers
 from monops.ops.restore_in_place.health import HEALTHY_WITHIN, wait_until_well
-from monops.ops.restore_in_place.state import FOLDER, OLD, Phase, State, clear, load, place_of, save
+from monops.ops.restore_in_place.state import Phase, State, clear, clear_leftover, load, place_of, save
 from monops.ops.restore_in_place.undo import undo
 
 
@@ -65,8 +65,7 @@ def repair_place(outside: Outside, place: Place, *, healthy_within: timedelta = 
     with outside.volumes.writer(place) as writer:
         state = load(writer)
         if state is None:
-            if FOLDER in writer.names() and not writer.names(OLD):
-                clear(writer)
+            clear_leftover(writer)
             return ""
         action = decide_repair(state.phase, writer_lives=outside.machine.is_alive(state.by))
         if action is Repair.NOTHING:

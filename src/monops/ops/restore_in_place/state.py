@@ -120,6 +120,12 @@ def clear(writer: VolumeWriter) -> None:
     writer.remove([FOLDER])
 
 
+def clear_leftover(writer: VolumeWriter) -> None:
+    """Take away a folder that was made before its journal was written. Old data without a journal are left alone."""
+    if FOLDER in writer.names() and not writer.names(OLD):
+        clear(writer)
+
+
 def data_names(names: Iterable[str]) -> tuple[str, ...]:
     """The entries of a volume's root that are data: not monops's own, not the file system's."""
     return tuple(name for name in names if not is_own(name) and name != "lost+found")

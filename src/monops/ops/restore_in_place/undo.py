@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from monops.domain.errors import Refused
 from monops.domain.place import Place
 from monops.domain.ports import VolumeWriter
 from monops.ops.outside import Outside
@@ -11,7 +12,15 @@ from monops.ops.restore_in_place.swap import swap_back
 
 
 def undo(writer: VolumeWriter, state: State, place: Place, outside: Outside) -> State:
-    """The data from before are the data, what ran before runs, and the volume holds nothing of the restore."""
+    """The data from before are the data, what ran before runs, and the volume holds nothing of the restore.
+
+    Raises Refused where the data from before are deleted in part: there is no way back then.
+    """
+    if state.phase is Phase.COMMITTING:
+        raise Refused(
+            f"the data from before in {writer.place} are deleted in part already",
+            remedy=f"monops restore commit {state.source}",
+        )
     if state.phase not in (Phase.STAGING, Phase.STOPPING):
         # What runs on them now is stopped, and noted first: it ran, so it is to run afterwards.
         now = tuple(member(c) for c in containers.users(outside.engine, place) if containers.is_running(c))
