@@ -39,7 +39,7 @@ def writer(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[VolumeWri
 def _volume() -> Iterator[VolumeWriter]:
     engine = DockerEngine(dict(os.environ), LocalMachine(environment={}))
     try:
-        engine.containers()
+        engine.listed()
     except MonopsError as error:
         pytest.skip(f"no Docker engine: {error.message}")
     import docker

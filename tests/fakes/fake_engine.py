@@ -12,7 +12,9 @@ from monops.domain.ports import (
     Container,
     Grafana,
     Helper,
+    Listed,
     Mount,
+    Probe,
     Prometheus,
     PrometheusStatus,
     Reader,
@@ -50,6 +52,8 @@ class FakeEngine:
     before: Callable[[str], None] = field(default=lambda act: None)
     #: What happened, in order: `stop p-prometheus-1`.
     acts: list[str] = field(default_factory=list)
+    #: Where health checks stand, one answer after the other; the last stays.
+    probes: list[Probe] = field(default_factory=lambda: [Probe(None)])
 
     is_local = True
     host = "127.0.0.1"
@@ -58,8 +62,18 @@ class FakeEngine:
         self.found[made.id] = made
         return made
 
-    def containers(self) -> tuple[Container, ...]:
-        return tuple(self.found.values())
+    def listed(self) -> tuple[Listed, ...]:
+        return tuple(
+            Listed(id=c.id, name=c.name, image=c.image, project=c.project, service=c.service, mounts=c.mounts)
+            for c in self.found.values()
+        )
+
+    def containers(self, ids: Sequence[str]) -> tuple[Container, ...]:
+        return tuple(self.found[one] for one in ids if one in self.found)
+
+    def probe(self, container_id: str) -> Probe:
+        del container_id
+        return self.probes.pop(0) if len(self.probes) > 1 else self.probes[0]
 
     def container(self, name_or_id: str) -> Container:
         for one in self.found.values():

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from tests.faults.proxy import cutting
 from tests.integration.fixtures import S3
 from tests.integration.support import Monops, Stack

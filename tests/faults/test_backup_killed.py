@@ -10,7 +10,6 @@ import time
 from pathlib import Path
 
 import pytest
-
 from tests.integration.support import Monops, Ran, Stack
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.timeout(1200)]
@@ -55,7 +54,7 @@ def lengths(small_stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> dic
     folder = tmp_path_factory.mktemp("lengths")
     monops = Monops(folder / "monops", small_stack.project)
     found = {way: _length(monops, folder / "store", way) for way in WAYS}
-    print(f"a whole backup takes {({'/'.join(way): round(seconds, 2) for way, seconds in found.items()})}")
+    print(f"a whole backup takes { ({'/'.join(way): round(seconds, 2) for way, seconds in found.items()}) }")
     return found
 
 

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-
 from tests.integration.restored import unpack
 from tests.integration.support import Monops, Stack, answers, docker, source_record, wait_until
 

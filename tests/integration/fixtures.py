@@ -13,7 +13,6 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-
 from tests.integration.support import DATA, Monops, Stack, fetch, running_stack, some_blocks, tsdb_data
 
 

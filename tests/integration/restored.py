@@ -99,7 +99,7 @@ def answers_alike(before: str, after: str, times: Sequence[float], *, question: 
 
 def newest_sample(prometheus: str, *, now: float) -> float:
     """When the newest sample of the last ten minutes was taken, in Unix seconds."""
-    rows = query(prometheus, 'max(max_over_time(timestamp(up)[10m:1s]))', now)
+    rows = query(prometheus, "max(max_over_time(timestamp(up)[10m:1s]))", now)
     return float(rows[0][1]) if rows else 0.0
 
 

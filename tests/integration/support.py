@@ -154,7 +154,11 @@ class Monops:
         (self.folder / "monops.toml").write_text(text)
 
     def run(
-        self, *words: str | Path, environment: Mapping[str, str] | None = None, as_json: bool = True, within: float = 180
+        self,
+        *words: str | Path,
+        environment: Mapping[str, str] | None = None,
+        as_json: bool = True,
+        within: float = 180,
     ) -> Ran:
         process = self.start(*words, environment=environment, as_json=as_json)
         return self.ended(process, within=within)

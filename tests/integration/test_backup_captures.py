@@ -11,7 +11,6 @@ import time
 from pathlib import Path
 
 import pytest
-
 from tests.integration.restored import (
     EVERY_SERIES,
     analyze,

@@ -10,7 +10,6 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-
 from tests.fakes.grafana.check_consistency import breaches
 from tests.integration.restored import members, object_paths, unpack
 from tests.integration.support import GRAFANA_PASSWORD, Monops, Stack, fetch, running_stack, source_record, wait_until
@@ -36,9 +35,7 @@ def grafana(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 
 @pytest.mark.parametrize("reach", ["mountpoint", "archive", "directory"])
-def test_grafana_is_captured_of_one_moment_while_it_writes(
-    grafana: Stack, tmp_path: Path, reach: str
-) -> None:
+def test_grafana_is_captured_of_one_moment_while_it_writes(grafana: Stack, tmp_path: Path, reach: str) -> None:
     monops, store = Monops(tmp_path / "monops", grafana.project), tmp_path / "store"
     volume, url = grafana.mountpoint("grafana"), grafana.grafana
     if reach == "directory":

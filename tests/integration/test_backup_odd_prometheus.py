@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from tests.integration.restored import analyze, unpack
 from tests.integration.support import (
     TESTBED,

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from tests.integration.restored import analyze, members, unpack, unpack_file
 from tests.integration.support import (
     GRAFANA_PASSWORD,
@@ -101,7 +100,7 @@ def test_a_stream_to_stdout_is_one_tarball_and_nothing_else(
 def test_a_reader_of_stdout_that_goes_away_leaves_nothing_behind(stack: Stack, monops: Monops) -> None:
     with subprocess.Popen(
         f"{MONOPS} --project {stack.project} backup prometheus --to - | head -c 1000000 >/dev/null",
-        shell=True,  # noqa: S602 - a pipe whose reader ends first
+        shell=True,
         env=monops.whole_environment({}),
         stderr=subprocess.PIPE,
     ) as shell:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from tests.integration.fixtures import S3
 from tests.integration.restored import analyze, same_files
 from tests.integration.support import Monops, Stack, command, manifest, source_record
@@ -41,9 +40,7 @@ def test_backup_to_a_directory_stores_every_source_and_disturbs_nothing(
 def test_a_second_backup_to_a_directory_sends_only_the_head(stack: Stack, monops: Monops, tmp_path: Path) -> None:
     store = tmp_path / "store"
     first, second = monops.backup("--to", store), monops.backup("--to", store)
-    _sent_only_the_head(
-        second.source("prometheus"), manifest(store, first.snapshot), manifest(store, second.snapshot)
-    )
+    _sent_only_the_head(second.source("prometheus"), manifest(store, first.snapshot), manifest(store, second.snapshot))
 
 
 @pytest.mark.s3

@@ -8,7 +8,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-
 from tests.integration.support import MONOPS, Stack, s3_environment
 
 ROOT = Path(__file__).resolve().parents[2]

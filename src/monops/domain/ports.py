@@ -139,6 +139,29 @@ class Container:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """A container as a list shows it. Inspecting one that hangs takes a minute, so only those are that matter."""
+
+    id: str
+    name: str
+    image: str
+    project: str
+    service: str
+    #: Volumes by name and host paths that it mounts.
+    mounts: tuple[Mount, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Where a health check stands, by the engine's own clock."""
+
+    #: Between the end of one probe and the start of the next; None where there is no health check.
+    interval: timedelta | None
+    #: Since the last probe ended; None before the first.
+    since: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Volume:
     """A named volume of the engine."""
 
@@ -168,7 +191,17 @@ class Engine(Protocol):
         """The host name under which published ports answer."""
         ...
 
-    def containers(self) -> tuple[Container, ...]: ...
+    def listed(self) -> tuple[Listed, ...]:
+        """Every container, running or not, as a list shows them: asks nothing of any single one."""
+        ...
+
+    def containers(self, ids: Sequence[str]) -> tuple[Container, ...]:
+        """These containers; one that has vanished meanwhile is left out."""
+        ...
+
+    def probe(self, container_id: str) -> Probe:
+        """Where the container's health check stands."""
+        ...
 
     def container(self, name_or_id: str) -> Container: ...
 
@@ -474,6 +507,8 @@ class Packing:
     recipients: tuple[str, ...] = ()
     #: Threads inside one compressor; 0 compresses in the calling thread.
     threads: int = 0
+    #: Whether the content is TSDB blocks, which are packed bits already: zstd then looks for fewer matches.
+    is_tsdb: bool = False
 
     @property
     def suffix(self) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from monops.domain.errors import NotFound, UsageFault, VolumeMissing
 from monops.domain.nearest import did_you_mean, listed
 from monops.domain.place import Place
-from monops.domain.ports import Container, Mount
+from monops.domain.ports import Container, Listed, Mount
 
 #: The sources, in the order in which they are captured.
 SOURCES = ("prometheus", "grafana", "alertmanager", "config")
@@ -60,7 +60,7 @@ class Stack:
         return tuple(dict.fromkeys(c.image_id for c in self.containers if c.image_id))
 
 
-def service_of(container: Container) -> str | None:
+def service_of(container: Container | Listed) -> str | None:
     """Which service a container is: by its image's name, else by its Compose service's name."""
     image = container.image.split("@", 1)[0]
     last = image.rsplit("/", 1)[-1].split(":", 1)[0].lower()
@@ -68,6 +68,23 @@ def service_of(container: Container) -> str | None:
         if last in names:
             return service
     return container.service if container.service in _IMAGES else None
+
+
+def worth_inspecting(listed: Iterable[Listed], project: str | None, named: Iterable[str]) -> list[str]:
+    """Ids of the containers that can belong to a stack: of projects with a monitoring service, or named."""
+    everything, names = tuple(listed), set(named)
+    projects = {one.project for one in everything if service_of(one) in _DATA or one.name in names}
+    if project not in projects:
+        project = None  # for the message that says which there are
+    return [
+        one.id
+        for one in everything
+        if one.name in names
+        or one.id in names
+        or one.id[:12] in names
+        or (one.project and one.project in projects and project in (None, one.project))
+        or (not one.project and service_of(one) is not None)
+    ]
 
 
 def find_stack(

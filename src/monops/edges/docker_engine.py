@@ -10,13 +10,13 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from monops.domain.errors import EngineError, EngineUnreachable, MonopsError, NotFound, VolumeMissing
 from monops.domain.nearest import did_you_mean
-from monops.domain.ports import Container, Helper, Machine, Mount, Reader, Volume
+from monops.domain.ports import Container, Helper, Listed, Machine, Mount, Probe, Reader, Volume
 
 if TYPE_CHECKING:
     import docker
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 LABEL = "io.monops.helper"
 #: Where a helper container has the volume.
 VOLUME_PATH = "/volume"
+#: Docker's defaults for health checks, in nanoseconds. Source: docs.docker.com/reference/dockerfile, HEALTHCHECK.
+_PROBE_EVERY, _START_EVERY = 30_000_000_000, 5_000_000_000
+_INSPECT_WITHIN = 15
 _NO_SHELL = re.compile(r"executable file not found|no such file or directory|exec format error", re.IGNORECASE)
 
 
@@ -49,22 +52,37 @@ class DockerEngine:
     def host(self) -> str:
         return "127.0.0.1" if self.is_local else (urlsplit(self.address).hostname or "127.0.0.1")
 
-    def containers(self) -> tuple[Container, ...]:
-        """Every container, stopped ones too. One that vanishes meanwhile is left out."""
+    def listed(self) -> tuple[Listed, ...]:
         with self._translated("list containers"):
-            listed = self._api().containers(all=True)
-            found = []
-            for item in listed:
-                with contextlib.suppress(_not_found()):
-                    found.append(_container(self._api().inspect_container(item["Id"])))
+            return tuple(_listed(item) for item in self._api().containers(all=True))
+
+    def containers(self, ids: Sequence[str]) -> tuple[Container, ...]:
+        found = []
+        for container_id in ids:
+            with contextlib.suppress(_not_found()):
+                found.append(_container(self._inspect(container_id)))
         return tuple(found)
+
+    def probe(self, container_id: str) -> Probe:
+        item = self._inspect(container_id)
+        check = item["Config"].get("Healthcheck") or {}
+        health = item["State"].get("Health")
+        if health is None or (check.get("Test") or ["NONE"])[0] == "NONE":
+            return Probe(None)
+        starting = health.get("Status") == "starting"
+        interval = check.get("StartInterval" if starting else "Interval") or (
+            _START_EVERY if starting else _PROBE_EVERY
+        )
+        ended = [entry["End"] for entry in health.get("Log") or () if entry.get("End")]
+        with self._translated("tell the time"):
+            now = _time(self._api().info()["SystemTime"])
+        return Probe(timedelta(microseconds=interval / 1000), now - _time(ended[-1]) if ended else None)
 
     def container(self, name_or_id: str) -> Container:
         try:
-            with self._translated("inspect a container"):
-                return _container(self._api().inspect_container(name_or_id))
+            return _container(self._inspect(name_or_id))
         except _not_found() as error:
-            names = [c.name for c in self.containers()]
+            names = [c.name for c in self.listed()]
             raise VolumeMissing(
                 f"there is no container {name_or_id!r}.{did_you_mean(name_or_id, names)}", remedy="docker ps --all"
             ) from error
@@ -178,6 +196,21 @@ class DockerEngine:
                 self._remove(item["Id"])
                 count += 1
         return count
+
+    def _inspect(self, name_or_id: str) -> Any:
+        """One stuck container must not look like a stuck engine: the list has just been answered."""
+        from requests import exceptions
+
+        try:
+            with self._translated("inspect a container"):
+                return self._api(timeout=_INSPECT_WITHIN).inspect_container(name_or_id)
+        except EngineUnreachable as error:
+            if not isinstance(error.__cause__, exceptions.ReadTimeout):
+                raise
+            raise EngineError(
+                f"Docker does not answer for the container {name_or_id[:12]} (paused while its health check began?)",
+                remedy=f"docker unpause {name_or_id[:12]}; if that hangs too: restart the Docker engine",
+            ) from error
 
     # --- below: the client -------------------------------------------------------------------------
 
@@ -316,6 +349,24 @@ def _container(item: Mapping[str, Any]) -> Container:
         user=config.get("User") or "",
         raw=item,
     )
+
+
+def _listed(item: Mapping[str, Any]) -> Listed:
+    labels = item.get("Labels") or {}
+    name = (item.get("Names") or ["/"])[0].lstrip("/")
+    return Listed(
+        id=item["Id"],
+        name=name,
+        image=item.get("Image") or "",
+        project=labels.get("com.docker.compose.project", ""),
+        service=labels.get("com.docker.compose.service", name),
+        mounts=tuple(_mount(mount) for mount in item.get("Mounts") or ()),
+    )
+
+
+def _time(text: str) -> datetime:
+    """Go's RFC 3339 with nanoseconds; Python knows microseconds."""
+    return datetime.fromisoformat(re.sub(r"(\.\d{6})\d*", r"\1", text)).astimezone(UTC)
 
 
 def _mount(item: Mapping[str, Any]) -> Mount:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
-from monops.domain.errors import EngineError, MonopsError
+from monops.domain.errors import CaptureError, EngineError, MonopsError
+from monops.domain.pausing import patience, wait_before_pausing
 from monops.domain.ports import Container
 from monops.ops.outside import Outside
 
@@ -43,6 +44,7 @@ def paused(outside: Outside, container: Container) -> Iterator[None]:
     if container.state != "running":
         yield
         return
+    _wait_between_probes(outside, container)
     note = outside.journal.open({"kind": "paused", "container": container.id, "name": container.name})
     try:
         outside.engine.pause(container.id)
@@ -50,6 +52,20 @@ def paused(outside: Outside, container: Container) -> Iterator[None]:
     finally:
         _unpause(outside, container.id)
         outside.journal.close(note)
+
+
+def _wait_between_probes(outside: Outside, container: Container) -> None:
+    """Raises CaptureError where no safe moment for a pause comes."""
+    probe = outside.engine.probe(container.id)
+    deadline = outside.clock.monotonic() + patience(probe).total_seconds()
+    while wait := wait_before_pausing(probe):
+        if outside.clock.monotonic() > deadline:
+            raise CaptureError(
+                f"{container.name} cannot be paused safely: its health check does not come to an end",
+                remedy=f"docker inspect --format '{{{{json .State.Health}}}}' {container.name}; or use --capture stop",
+            )
+        outside.clock.sleep(wait)
+        probe = outside.engine.probe(container.id)
 
 
 def _unpause(outside: Outside, container_id: str) -> None:

@@ -54,7 +54,8 @@ class Storing:
             raise NobodyLeft
         total = sum(pack.size for pack, _, _ in todo)
         self._outside.progress.step(self._source, total)
-        workers = min(_MOST_WORKERS, self._outside.machine.cpus, max(1, len(todo)))
+        # One more than there are processors: somebody always waits for a disk or a server.
+        workers = min(_MOST_WORKERS, self._outside.machine.cpus + 1, max(1, len(todo)))
         # The largest first, so that none is left alone at the end.
         todo.sort(key=lambda item: -item[0].size)
         with ThreadPoolExecutor(workers, thread_name_prefix="pack") as pool:
@@ -93,7 +94,7 @@ class Storing:
             gave_up.add(id(store))
             by_store[id(store)].fail(error)
 
-        packing = dataclasses.replace(self._packing, threads=threads)
+        packing = dataclasses.replace(self._packing, threads=threads, is_tsdb=self._source == "prometheus")
         at_most = int(pack.size * 1.02) + 1024 * len(pack.entries) + (1 << 16)
         stores = [d.store for d in lacking if d.ok]
         if not stores:

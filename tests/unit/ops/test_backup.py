@@ -418,7 +418,7 @@ def test_sigterm_is_not_taken_for_a_failure_of_one_source(world: BackupWorld, st
     world.engine.before = before
     with pytest.raises(Terminated):
         run(world, store, names=("alertmanager", "grafana"), mode="stop")
-    assert all(c.state == "running" for c in world.engine.containers())
+    assert all(c.state == "running" for c in world.engine.found.values())
 
 
 def test_a_fault_of_the_configuration_ends_everything(world: BackupWorld, store: MemoryStore) -> None:

@@ -55,7 +55,7 @@ def world(tmp_path: Path, home: Path) -> BackupWorld:
 
 
 def stack_of(world: BackupWorld) -> Stack:
-    return find_stack(world.engine.containers(), project=None)
+    return find_stack(world.engine.found.values(), project=None)
 
 
 def contents(

@@ -85,7 +85,7 @@ class Case:
         return self.content(name) == self.new[name]
 
     def all_run(self) -> bool:
-        return all(one.state == "running" for one in self.world.engine.containers())
+        return all(one.state == "running" for one in self.world.engine.found.values())
 
     def leaves_nothing(self) -> bool:
         return not any((self.folder / "volumes" / name / FOLDER).exists() for name in _TARGETS)
@@ -205,6 +205,24 @@ def test_a_server_without_the_recorded_data_is_sick(case: Case) -> None:
     with pytest.raises(RestoreFailed, match="answers nothing"):
         case.restore(case.world.live())
     assert case.is_old("prometheus")
+
+
+def test_a_server_that_was_down_is_asked_when_it_is_up_again(case: Case) -> None:
+    """Crashing on damaged data is what people restore for: afterwards it must prove itself all the same."""
+    case.world.services.of_prometheus.is_ready = lambda: b"new" in case.content("prometheus").values()
+    case.world.services.of_prometheus.answers = {}
+    with pytest.raises(RestoreFailed, match="answers nothing"):
+        case.restore(case.world.live(), "prometheus")
+    assert case.is_old("prometheus")
+
+
+def test_a_server_that_was_never_heard_is_trusted_if_it_runs_and_that_is_said(case: Case) -> None:
+    case.world.services.of_prometheus.is_ready = lambda: False
+    outside = case.world.live()
+    plan = plan_in_place(case.origin, ("prometheus",), case.targets, outside)
+    done = restore_in_place(case.origin, plan, outside)
+    assert case.is_new("prometheus")
+    assert any("did not answer over HTTP before either" in warning for warning in done.warnings)
 
 
 def test_a_sick_second_source_takes_the_first_back_too(case: Case) -> None:

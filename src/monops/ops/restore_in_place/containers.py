@@ -25,7 +25,8 @@ def is_running(container: Container) -> bool:
 
 def users(engine: Engine, place: Place) -> tuple[Container, ...]:
     """Every container that has `place` mounted, running or not, by name."""
-    found = [c for c in engine.containers() if any(_holds(mount, place) for mount in c.mounts) and not _is_helper(c)]
+    ids = [one.id for one in engine.listed() if any(_holds(mount, place) for mount in one.mounts)]
+    found = [container for container in engine.containers(ids) if not _is_helper(container)]
     return tuple(sorted(found, key=lambda container: container.name))
 
 
@@ -58,13 +59,10 @@ def find(engine: Engine, wanted: Member) -> Container | None:
     try:
         return engine.container(wanted.id)
     except VolumeMissing:
-        for container in engine.containers():
-            is_same_service = wanted.project and (container.project, container.service) == (
-                wanted.project,
-                wanted.service,
-            )
-            if container.name == wanted.name or is_same_service:
-                return container
+        for one in engine.listed():
+            is_same_service = wanted.project and (one.project, one.service) == (wanted.project, wanted.service)
+            if one.name == wanted.name or is_same_service:
+                return engine.container(one.id)
         return None
 
 

@@ -18,8 +18,6 @@ from monops.ops.restore_in_place.state import Member, State
 
 #: A big write-ahead log takes minutes to replay.
 HEALTHY_WITHIN = timedelta(minutes=5)
-#: How long to look at a container that never answered over HTTP, to see that it does not fall over.
-_SILENT_WITHIN = timedelta(seconds=30)
 _EVERY = timedelta(milliseconds=250)
 #: A container that restarts for this long does not come up by itself.
 _RESTARTING_FOR = timedelta(seconds=20)
@@ -50,21 +48,27 @@ def wait_until_well(outside: Outside, state: State, *, within: timedelta, is_fre
     `is_fresh`: it was started just now, so it has exactly the restored blocks.
     """
     warnings: list[str] = []
+    answers = state.answered
     for wanted in state.running:
         is_service = state.service is not None and wanted.name == state.service.name
-        if is_service and not state.answered:
-            found = _wait(outside, wanted, _look_at_container, min(within, _SILENT_WITHIN), steadily=True)
-            if found.is_well:
+        found = _wait(outside, wanted, _look_at_service if is_service else _look_at_container, within)
+        if is_service:
+            if not found.is_well and not state.answered and _runs(outside, wanted):
+                # Where it was never heard (a remote engine without published ports), silence proves nothing.
                 warnings.append(f"{wanted.name} did not answer over HTTP before either: only that it runs was seen")
-        else:
-            look = _look_at_service if is_service else _look_at_container
-            found = _wait(outside, wanted, look, within)
+                continue
+            answers = found.is_well
         if not found.is_well:
             return found
-    if state.source == "prometheus" and state.answered and state.service is not None:
-        answers = _ask(outside, state, is_fresh=is_fresh)
-        return Health(answers.is_well, answers.reason, (*warnings, *answers.warnings))
+    if state.source == "prometheus" and answers and state.service is not None:
+        asked = _ask(outside, state, is_fresh=is_fresh)
+        return Health(asked.is_well, asked.reason, (*warnings, *asked.warnings))
     return Health(is_well=True, warnings=tuple(warnings))
+
+
+def _runs(outside: Outside, wanted: Member) -> bool:
+    container = find(outside.engine, wanted)
+    return container is not None and _look_at_container(outside, container).is_ready
 
 
 def answers_now(outside: Outside, container: Container) -> bool:
@@ -75,8 +79,7 @@ def answers_now(outside: Outside, container: Container) -> bool:
 Look = Callable[[Outside, Container], _Look]
 
 
-def _wait(outside: Outside, wanted: Member, look: Look, within: timedelta, *, steadily: bool = False) -> Health:
-    """`steadily`: well only if it was so until the end of the time."""
+def _wait(outside: Outside, wanted: Member, look: Look, within: timedelta) -> Health:
     outside.progress.step(f"waiting for {wanted.name}")
     end = outside.clock.monotonic() + within.total_seconds()
     restarting_since: float | None = None
@@ -86,7 +89,7 @@ def _wait(outside: Outside, wanted: Member, look: Look, within: timedelta, *, st
             return Health(is_well=False, reason=f"container {wanted.name} is gone")
         seen = look(outside, container)
         now = outside.clock.monotonic()
-        if seen.is_ready and (not steadily or now >= end):
+        if seen.is_ready:
             return Health(is_well=True)
         if seen.is_dead:
             return Health(is_well=False, reason=seen.reason)
