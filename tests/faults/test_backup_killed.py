@@ -1,4 +1,4 @@
-"""A backup that is killed or stopped at any moment leaves no half snapshot, and nothing that the next run cannot mend."""
+"""A backup that is killed at any moment leaves no half snapshot, and nothing that the next run cannot mend."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.integration.support import Monops, Ran, Stack
+from tests.integration.support import Monops, Ran, Stack, answers, wait_until
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.timeout(1200)]
 
@@ -100,6 +100,26 @@ def test_a_polite_signal_leaves_nothing_at_once(
     assert not list(store.glob("snapshots/*"))
     assert not list(store.glob("locks/*"))
     assert not list(store.rglob("*.partial"))
+
+
+@pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGKILL], ids=["sigterm", "sigkill"])
+def test_a_signal_while_a_container_is_being_stopped(
+    small_stack: Stack, small_monops: Monops, tmp_path: Path, by: signal.Signals
+) -> None:
+    """The engine goes on with a stop whose caller is gone: a start that comes too early is lost."""
+    stack, monops, store = small_stack, small_monops, tmp_path / "store"
+    process = monops.start("backup", "prometheus", "--capture", "stop", "--to", store)
+    wait_until(lambda: any(note.startswith("stopped") for note in monops.notes), "the stop")
+    process.send_signal(by)
+    ran = monops.ended(process)
+    assert ran.code == (143 if by is signal.SIGTERM else -by)
+    if by is signal.SIGKILL:
+        monops.backup("config", "--to", store)
+    # Running, and not about to stop: no stop that was under way is left.
+    wait_until(lambda: answers(f"{stack.prometheus}/-/ready"), "Prometheus answers again")
+    started = stack.inspect("prometheus")["State"]["StartedAt"]
+    stack.is_undisturbed(monops)
+    assert stack.inspect("prometheus")["State"]["StartedAt"] == started
 
 
 def _says_that_it_was_stopped(ran: Ran, by: signal.Signals) -> None:

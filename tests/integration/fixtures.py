@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from tests.integration.support import DATA, Monops, Stack, fetch, running_stack, some_blocks, tsdb_data
+from tests.integration.support import DATA, Monops, Stack, fetch, running_stack, s3_environment, some_blocks, tsdb_data
 
 
 @cache
@@ -66,14 +66,9 @@ def s3() -> S3:
     """Skips where there is no S3 server."""
     if problem := s3_problem():
         pytest.skip(problem)
-    bucket, endpoint = os.environ["MONOPS_TEST_S3_BUCKET"], os.environ["MONOPS_TEST_S3_ENDPOINT"]
-    url = f"s3://{bucket}/{secrets.token_hex(6)}"
-    environment = {
-        "MONOPS_S3_URL": url,
-        "MONOPS_S3_ENDPOINT": endpoint,
-        "AWS_ACCESS_KEY_ID": os.environ["MONOPS_TEST_S3_ACCESS_KEY"],
-        "AWS_SECRET_ACCESS_KEY": os.environ["MONOPS_TEST_S3_SECRET_KEY"],
-    }
+    environment = s3_environment(secrets.token_hex(6))
+    url, endpoint = environment["MONOPS_S3_URL"], environment["MONOPS_S3_ENDPOINT"]
+    bucket = os.environ["MONOPS_TEST_S3_BUCKET"]
     return S3(url, endpoint, bucket, environment)
 
 

@@ -1,4 +1,4 @@
-"""What the tests on real services share: running monops, a Compose project of the test bed, what must hold afterwards."""
+"""What the tests on real services share: running monops, a Compose project of the test bed, what must hold after."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 ROOT = Path(__file__).parents[2]
 TESTBED = ROOT / "scripts" / "testbed"
@@ -217,6 +219,18 @@ class Monops:
     def notes(self) -> list[str]:
         """What the journal still holds."""
         return sorted(path.name for path in (self.state / "journal").glob("*"))
+
+
+def s3_environment(prefix: str) -> dict[str, str]:
+    """What monops needs to know of the test bed's S3 server, for a prefix in its bucket. Skips where there is none."""
+    if "MONOPS_TEST_S3_ENDPOINT" not in os.environ:
+        pytest.skip('no S3 server is known: eval "$(scripts/testbed env)"')
+    return {
+        "MONOPS_S3_URL": f"s3://{os.environ['MONOPS_TEST_S3_BUCKET']}/{prefix}",
+        "MONOPS_S3_ENDPOINT": os.environ["MONOPS_TEST_S3_ENDPOINT"],
+        "AWS_ACCESS_KEY_ID": os.environ["MONOPS_TEST_S3_ACCESS_KEY"],
+        "AWS_SECRET_ACCESS_KEY": os.environ["MONOPS_TEST_S3_SECRET_KEY"],
+    }
 
 
 def manifest(store: Path, snapshot: str) -> dict[str, Any]:

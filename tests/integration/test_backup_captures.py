@@ -92,7 +92,7 @@ def test_live_capture_loses_nothing_while_blocks_are_rewritten(
         fetch(f"{url}/api/v1/admin/tsdb/delete_series?match[]={item}", method="POST")
         old = stack.blocks()
         process = monops.start("backup", "prometheus", "--capture", "live", "--to", store)
-        wait_until(lambda store=store: (store / "locks").is_dir() or process.poll() is not None, "the backup's begin")
+        wait_until((store / "locks").is_dir, "the backup's begin")
         cleaner = threading.Thread(
             target=fetch, args=(f"{url}/api/v1/admin/tsdb/clean_tombstones",), kwargs={"method": "POST"}
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import urllib.request
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,7 +12,6 @@ import pytest
 from tests.integration.restored import analyze, members, unpack, unpack_file
 from tests.integration.support import (
     GRAFANA_PASSWORD,
-    MONOPS,
     REDIS_PASSWORD,
     Monops,
     Stack,
@@ -41,15 +39,16 @@ def test_config_holds_what_rebuilds_the_stack_and_no_secret(stack: Stack, monops
     store = tmp_path / "store"
     ran = monops.backup("config", "--compression", "none", "--to", store)
     restored = unpack(store, ran.snapshot, "config", tmp_path / "restored")
+    provisioning = "grafana/provisioning"
     same = {
         "compose/docker-compose.monitoring.yml": "docker-compose.monitoring.yml",
         "compose/override.yml": "override.yml",
         "prometheus/etc/prometheus/prometheus.yml": "prometheus/prometheus.yml",
         "prometheus/etc/prometheus/rules/monitoring.yml": "prometheus/rules/monitoring.yml",
         "alertmanager/etc/alertmanager/alertmanager.yml": "alertmanager/alertmanager.yml",
-        "grafana/etc/grafana/provisioning/dashboards/provider.yml": "grafana/provisioning/dashboards/provider.yml",
-        "grafana/etc/grafana/provisioning/dashboards/stack.json": "grafana/provisioning/dashboards/stack.json",
-        "grafana/etc/grafana/provisioning/datasources/prometheus.yml": "grafana/provisioning/datasources/prometheus.yml",
+        f"grafana/etc/{provisioning}/dashboards/provider.yml": f"{provisioning}/dashboards/provider.yml",
+        f"grafana/etc/{provisioning}/dashboards/stack.json": f"{provisioning}/dashboards/stack.json",
+        f"grafana/etc/{provisioning}/datasources/prometheus.yml": f"{provisioning}/datasources/prometheus.yml",
     }
     for stored, original in same.items():
         assert (restored / stored).read_bytes() == (stack.folder / original).read_bytes(), stored
@@ -98,13 +97,14 @@ def test_a_stream_to_stdout_is_one_tarball_and_nothing_else(
 
 
 def test_a_reader_of_stdout_that_goes_away_leaves_nothing_behind(stack: Stack, monops: Monops) -> None:
-    with subprocess.Popen(
-        f"{MONOPS} --project {stack.project} backup prometheus --to - | head -c 1000000 >/dev/null",
-        shell=True,
-        env=monops.whole_environment({}),
-        stderr=subprocess.PIPE,
-    ) as shell:
-        _, said = shell.communicate(timeout=120)
+    process = monops.start("backup", "prometheus", "--to", "-", as_json=False)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    assert len(process.stdout.read(1_000_000)) == 1_000_000
+    process.stdout.close()
+    process.stdout = None
+    said = process.stderr.read()
+    process.wait(timeout=60)
     assert b"Traceback" not in said
     wait_until(lambda: not stack.snapshots_left(), "the snapshot is removed", within=30)
     wait_until(lambda: not monops.notes, "the journal is empty", within=30)

@@ -52,6 +52,7 @@ class LocalMachine:
         return {
             "host": socket.gethostname(),
             "boot": _boot_id(),
+            "pids": _pid_namespace(),
             "pid": os.getpid(),
             "started": _started(os.getpid()),
         }
@@ -61,6 +62,8 @@ class LocalMachine:
             return None
         if identity.get("boot") != _boot_id():
             return False
+        if identity.get("pids") != _pid_namespace():
+            return None  # a container's processes: its numbers mean others here
         pid = identity.get("pid")
         return isinstance(pid, int) and _started(pid) == identity.get("started") is not None
 
@@ -89,6 +92,14 @@ class LocalMachine:
 def _boot_id() -> str:
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
+
+
+def _pid_namespace() -> str:
+    """Tells the containers of one host name apart. Source: pid_namespaces(7)."""
+    try:
+        return str(Path("/proc/self/ns/pid").readlink())
     except OSError:
         return ""
 

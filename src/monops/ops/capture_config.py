@@ -24,6 +24,8 @@ _CONFIG_FOLDERS = ("/etc/prometheus", "/etc/alertmanager", "/etc/grafana", "/var
 _FILES, _WORKING_DIR = "com.docker.compose.project.config_files", "com.docker.compose.project.working_dir"
 #: A configuration folder holds texts: anything larger is data in the wrong place.
 _LARGEST = 32 << 20
+#: What a private key in PEM holds, whatever its file is called. Source: RFC 7468.
+_PRIVATE_KEY = b"PRIVATE KEY-----"
 
 
 @dataclass(slots=True)
@@ -186,5 +188,11 @@ def _collect(found: _Collected, tree: Tree, prefix: str, *, only: str = "", rena
             wanted.append(entry)
     contents = inline_of(tree, wanted)
     for entry in wanted:
-        if entry.path in contents:
-            found.add(posixpath.join(prefix, rename or entry.path), entry, contents[entry.path])
+        data = contents.get(entry.path)
+        target = posixpath.join(prefix, rename or entry.path)
+        if data is None:
+            continue
+        if _PRIVATE_KEY in data and not found.with_secrets:
+            found.left_out.append(target)
+        else:
+            found.add(target, entry, data)

@@ -38,6 +38,8 @@ def capture_grafana(outside: Outside, target: Target, naming: Naming) -> Iterato
         if database is None:
             _explain_no_database(target, capture, tree)
         else:
+            if _database_kind(target) not in ("", "sqlite3"):
+                _explain_no_database(target, capture, tree)
             capture.mode = _copy_database(outside, target, tree, entries, copy)
             outside.sqlite.check(copy)
             counts = outside.sqlite.counts(copy, GRAFANA_TABLES)
@@ -143,8 +145,7 @@ def _pack(
 
 def _explain_no_database(target: Target, capture: Capture, tree: Tree) -> None:
     """Another kind of database is a warning, no database at all an error: it looks like a mistyped volume."""
-    environment = target.container.environment if target.container is not None else {}
-    kind = environment.get("GF_DATABASE_TYPE", "") or environment.get("GF_DATABASE_URL", "").partition(":")[0]
+    kind = _database_kind(target)
     if kind in ("", "sqlite3"):
         raise MonopsError(
             f"{tree.place} holds no grafana.db: this is not Grafana's data",
@@ -153,6 +154,12 @@ def _explain_no_database(target: Target, capture: Capture, tree: Tree) -> None:
     capture.warnings.append(
         f"Grafana keeps its dashboards and users in {kind}, not in its volume: back that database up by its own means"
     )
+
+
+def _database_kind(target: Target) -> str:
+    """"" where nothing says that it is another than SQLite."""
+    environment = target.container.environment if target.container is not None else {}
+    return environment.get("GF_DATABASE_TYPE", "") or environment.get("GF_DATABASE_URL", "").partition(":")[0]
 
 
 def _version(outside: Outside, target: Target) -> str:

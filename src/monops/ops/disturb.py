@@ -21,21 +21,32 @@ def stopped(outside: Outside, container: Container) -> Iterator[Callable[[], Non
     if container.state not in ("running", "paused", "restarting"):
         yield lambda: None
         return
-    note = outside.journal.open({"kind": "stopped", "container": container.id, "name": container.name})
-    is_down = True
+    what = {"kind": "stopped", "container": container.id, "name": container.name}
+    note, is_down, is_stopping = outside.journal.open({**what, "stopping": True}), True, True
 
     def start() -> None:
         nonlocal is_down
         if is_down:
-            outside.engine.start(container.id)
+            _start(outside, container.id, is_stopping=is_stopping)
             outside.journal.close(note)
             is_down = False
 
     try:
         outside.engine.stop(container.id, within=STOP_WITHIN)
+        stopping, note = note, outside.journal.open(what)
+        is_stopping = False
+        outside.journal.close(stopping)
         yield start
     finally:
         start()
+
+
+def _start(outside: Outside, container_id: str, *, is_stopping: bool) -> None:
+    """Start a container that was stopped, or whose stop was cut short: the engine goes on with that, and a container
+    that still runs is not started."""
+    if is_stopping:
+        outside.engine.stop(container_id, within=STOP_WITHIN)
+    outside.engine.start(container_id)
 
 
 @contextmanager
@@ -87,10 +98,11 @@ def repair(outside: Outside) -> tuple[str, ...]:
         kind, name = note.get("kind"), str(note.get("name", ""))
         try:
             if kind == "stopped":
-                outside.engine.start(str(note["container"]))
+                _start(outside, str(note["container"]), is_stopping=bool(note.get("stopping")))
                 done.append(f"started {name} again, which an interrupted run had stopped")
             elif kind == "paused":
-                _unpause_if_paused(outside, str(note["container"]))
+                # Asked for in any case: the pause that a killed run asked for may still be under way.
+                _unpause(outside, str(note["container"]))
                 done.append(f"{name} was paused by an interrupted run; it runs again")
             elif kind == "prometheus-snapshot":
                 from monops.ops.prometheus_snapshot import remove_leftovers
@@ -103,8 +115,3 @@ def repair(outside: Outside) -> tuple[str, ...]:
             continue
         outside.journal.close(note_id)
     return tuple(done)
-
-
-def _unpause_if_paused(outside: Outside, container_id: str) -> None:
-    if outside.engine.container(container_id).state == "paused":
-        outside.engine.unpause(container_id)

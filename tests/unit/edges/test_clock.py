@@ -43,6 +43,10 @@ def test_of_another_machine_nothing_is_known() -> None:
     assert MACHINE.is_alive({}) is None
 
 
+def test_of_another_container_with_the_same_name_nothing_is_known() -> None:
+    assert MACHINE.is_alive({**MACHINE.identity(), "pids": "pid:[1]"}) is None
+
+
 def test_an_identity_without_a_number_is_nobody() -> None:
     identity = dict(MACHINE.identity())
     assert MACHINE.is_alive({**identity, "pid": None, "started": None}) is False

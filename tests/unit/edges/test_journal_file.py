@@ -53,6 +53,25 @@ def test_a_note_of_another_machine_is_that_machines(machine: CountingMachine, tm
     assert notes.abandoned() == ()
 
 
+class _Recreated(CountingMachine):
+    """A container that was made anew: another host name, the same kernel. Whether others live cannot be told."""
+
+    def identity(self) -> dict[str, object]:
+        return {"boot": "b1", "pid": self.pid}
+
+    def is_alive(self, identity: object) -> bool | None:
+        return None
+
+
+def test_a_note_of_a_container_that_was_made_anew_is_abandoned_once_its_lock_is_free(tmp_path: Path) -> None:
+    writer = JournalFolder(_Recreated(), {"MONOPS_STATE_DIR": str(tmp_path)})
+    reader = JournalFolder(_Recreated(), {"MONOPS_STATE_DIR": str(tmp_path)})
+    note_id = writer.open(NOTE)
+    assert reader.abandoned() == ()
+    writer._let_go(note_id)  # what the kernel does when the writer dies
+    assert reader.abandoned() == ((note_id, NOTE),)
+
+
 @pytest.mark.parametrize("content", ["", "{", "[]", "null", '{"by": {}}', '{"by": "x", "note": {}}', "\ufeff"])
 def test_a_note_that_cannot_be_read_is_passed_over(machine: CountingMachine, tmp_path: Path, content: str) -> None:
     notes = journal(machine, tmp_path)
