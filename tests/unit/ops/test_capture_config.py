@@ -103,8 +103,8 @@ def test_a_secret_that_is_mounted_alone_is_left_out_too(world: BackupWorld, home
 
 
 def test_a_private_key_is_known_by_its_content_whatever_it_is_called(world: BackupWorld, home: Path) -> None:
-    (home / "prometheus/rules/client.pem").write_text("-----BEGIN PRIVATE KEY-----\nhunter2\n")
-    (home / "prometheus/rules/ca.pem").write_text("-----BEGIN CERTIFICATE-----\n")
+    (home / "rules/client.pem").write_text("-----BEGIN PRIVATE KEY-----\nhunter2\n")
+    (home / "rules/ca.pem").write_text("-----BEGIN CERTIFICATE-----\n")
     found, warnings = contents(world)
     assert "prometheus/etc/prometheus/rules/ca.pem" in found
     assert b"hunter2" not in b"".join(found.values())
