@@ -18,14 +18,16 @@ pytestmark = [pytest.mark.engine, pytest.mark.s3]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_every_command_of_the_page_works_in_the_order_of_the_page(page: Path, stack: Stack, tmp_path: Path) -> None:
+def test_every_command_of_the_page_works_in_the_order_of_the_page(
+    page: Path, small_stack: Stack, tmp_path: Path
+) -> None:
     commands = "\n".join(_FENCE.findall(page.read_text(encoding="utf-8")))
     assert commands, f"{page.name} shows no command"
     environment = {
         **os.environ,
         **s3_environment(f"how-to-{tmp_path.name}"),
         "PATH": f"{MONOPS.parent}:{os.environ['PATH']}",
-        "MONOPS_PROJECT": stack.project,
+        "MONOPS_PROJECT": small_stack.project,
         "MONOPS_STATE_DIR": str(tmp_path / "state"),
     }
     done = subprocess.run(

@@ -157,7 +157,7 @@ def _explain_no_database(target: Target, capture: Capture, tree: Tree) -> None:
 
 
 def _database_kind(target: Target) -> str:
-    """"" where nothing says that it is another than SQLite."""
+    """ "" where nothing says that it is another than SQLite."""
     environment = target.container.environment if target.container is not None else {}
     return environment.get("GF_DATABASE_TYPE", "") or environment.get("GF_DATABASE_URL", "").partition(":")[0]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from enum import Enum, auto
 
-from monops.domain.errors import MonopsError, VolumeMissing
+from monops.domain.errors import MonopsError, Terminated, VolumeMissing
 from monops.domain.place import Place
 from monops.domain.ports import VolumeWriter
 from monops.ops.outside import Outside
@@ -49,6 +49,8 @@ def repair_restores(outside: Outside, *, healthy_within: timedelta = HEALTHY_WIT
         place = place_of(note)
         try:
             sentence = repair_place(outside, place, healthy_within=healthy_within)
+        except Terminated:
+            raise
         except VolumeMissing as error:
             outside.progress.warn(f"an interrupted restore cannot be repaired: {error.message}")
         except MonopsError as error:

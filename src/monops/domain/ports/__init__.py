@@ -1,0 +1,44 @@
+"""What the operations need from the outside, as protocols.
+
+`edges` implement them, `cli/wiring.py` joins them, `tests/contract` proves them.
+"""
+
+from __future__ import annotations
+
+from monops.domain.ports.engine import Container, Engine, Helper, Listed, Mount, Probe, Volume
+from monops.domain.ports.machine import Clock, Journal, LocalFiles, Machine, Progress
+from monops.domain.ports.packing import Codec, Packing, Sqlite
+from monops.domain.ports.services import Grafana, Prometheus, PrometheusStatus, Services
+from monops.domain.ports.stores import Store, Stored
+from monops.domain.ports.streams import Reader, Writer
+from monops.domain.ports.volumes import Folders, Tree, Volumes, VolumeWriter
+
+__all__ = [
+    "Clock",
+    "Codec",
+    "Container",
+    "Engine",
+    "Folders",
+    "Grafana",
+    "Helper",
+    "Journal",
+    "Listed",
+    "LocalFiles",
+    "Machine",
+    "Mount",
+    "Packing",
+    "Probe",
+    "Progress",
+    "Prometheus",
+    "PrometheusStatus",
+    "Reader",
+    "Services",
+    "Sqlite",
+    "Store",
+    "Stored",
+    "Tree",
+    "Volume",
+    "VolumeWriter",
+    "Volumes",
+    "Writer",
+]
