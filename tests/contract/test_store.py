@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import random
-import secrets
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -13,105 +11,12 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from tests.fakes.memory_store import MemoryStore
+from tests.contract.stores import BLOCK, MANIFEST, keys, moto_store, read_all, write_and_raise
 
-from monops.domain.destination import MIB, S3Settings
-from monops.domain.errors import NotFound, StoreError
+from monops.domain.destination import MIB
+from monops.domain.errors import NotFound
 from monops.domain.ports import Reader, Store
 from monops.edges.directory_store import DirectoryStore
-from monops.edges.s3_store import S3Store
-
-BLOCK = "objects/prometheus/01JD3V5W8Q6ZK2M4N8P0RSTVWX-1a2b3c4d.tar.zst"
-MANIFEST = "snapshots/20261123T010203Z-host-1.example.org-ab12.json"
-
-
-@pytest.fixture(scope="session")
-def moto_endpoint() -> Iterator[str]:
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
-def moto_store(endpoint: str, prefix: str) -> S3Store:
-    import boto3
-
-    client = boto3.client(
-        "s3",
-        endpoint_url=endpoint,
-        region_name="us-east-1",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-    )
-    client.create_bucket(Bucket="monops-contract")
-    return S3Store(
-        S3Settings(
-            bucket="monops-contract",
-            prefix=prefix,
-            endpoint_url=endpoint,
-            access_key_id="test",
-            secret_access_key="test",
-        )
-    )
-
-
-def gateway_store(prefix: str, *, part_size_bytes: int = 64 * MIB) -> S3Store:
-    """By default everything is one part: see `test_a_gateway_keeps_the_parts_of_an_object_apart`."""
-    names = ("ENDPOINT", "ACCESS_KEY", "SECRET_KEY", "BUCKET")
-    values = [os.environ.get(f"MONOPS_TEST_S3_{name}", "") for name in names]
-    if not all(values):
-        pytest.skip('no S3 server: start it with scripts/testbed up, then eval "$(scripts/testbed env)"')
-    endpoint, access, secret, bucket = values
-    return S3Store(
-        S3Settings(
-            bucket=bucket,
-            prefix=prefix,
-            endpoint_url=endpoint,
-            access_key_id=access,
-            secret_access_key=secret,
-            part_size_bytes=part_size_bytes,
-        )
-    )
-
-
-@pytest.fixture(
-    params=["directory", "memory", "s3-moto", pytest.param("s3-gateway", marks=pytest.mark.s3)],
-)
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    prefix = f"contract/{secrets.token_hex(6)}"
-    made: Store
-    match request.param:
-        case "directory":
-            made = DirectoryStore(str(tmp_path / "store"))
-        case "memory":
-            made = MemoryStore()
-        case "s3-moto":
-            made = moto_store(request.getfixturevalue("moto_endpoint"), prefix)
-        case _:
-            made = gateway_store(prefix)
-    made.prepare()
-    yield made
-    if request.param == "s3-gateway":  # the others are gone after the tests
-        for stored in list(made.list("")):
-            made.delete(stored.key)
-
-
-def keys(store: Store, prefix: str = "") -> list[str]:
-    return [stored.key for stored in store.list(prefix)]
-
-
-def read_all(store: Store, key: str, *, at_once: int = 1 << 16) -> bytes:
-    with store.read(key) as reader:
-        return b"".join(iter(lambda: reader.read(at_once), b""))
-
-
-def write_and_raise(store: Store, size: int, error: BaseException) -> None:
-    with store.write(BLOCK, at_most=size) as writer:
-        writer.write(bytes(size))
-        raise error
 
 
 def test_a_prepared_store_exists_and_is_empty(store: Store) -> None:
@@ -221,23 +126,6 @@ def test_a_later_object_replaces_an_older_one(store: Store) -> None:
     assert keys(store) == [MANIFEST]
 
 
-def test_replacing_is_atomic_for_readers(store: Store) -> None:
-    versions = {bytes([letter]) * 50_000 for letter in b"abcdefgh"}
-    store.put("monops.json", min(versions))
-
-    def replace() -> None:
-        for version in sorted(versions):
-            store.put("monops.json", version)
-
-    with ThreadPoolExecutor(1) as threads:
-        writing = threads.submit(replace)
-        seen = {store.get("monops.json")}
-        while not writing.done():
-            seen.add(store.get("monops.json"))
-        writing.result()
-    assert seen <= versions
-
-
 def test_listing_is_by_key_and_only_under_the_prefix(store: Store) -> None:
     wanted = [
         "locks/a",
@@ -310,39 +198,6 @@ def test_sweeping_keeps_what_is_finished_and_what_is_being_written(store: Store)
     assert keys(store) == [BLOCK, MANIFEST]
 
 
-def test_writers_in_several_threads_do_not_mix(store: Store) -> None:
-    def write(number: int) -> None:
-        data = random.Random(number).randbytes(9 * MIB)
-        with store.write(f"objects/prometheus/{number}", at_most=len(data)) as writer:
-            for start in range(0, len(data), MIB):
-                writer.write(memoryview(data)[start : start + MIB])
-
-    with ThreadPoolExecutor(6) as threads:
-        list(threads.map(write, range(12)))
-    assert len(keys(store)) == 12
-    for number in range(12):
-        assert store.get(f"objects/prometheus/{number}") == random.Random(number).randbytes(9 * MIB)
-
-
-def test_many_writers_open_at_once_in_one_thread_do_not_wait_for_each_other(store: Store) -> None:
-    from contextlib import ExitStack
-
-    with ExitStack() as stack:
-        writers = [stack.enter_context(store.write(f"objects/x/{n:02}", at_most=9 * MIB)) for n in range(12)]
-        for _ in range(9):
-            for writer in writers:
-                writer.write(bytes(MIB))
-    assert [stored.size for stored in store.list("objects/x/")] == [9 * MIB] * 12
-
-
-def test_the_last_of_several_writers_of_one_key_wins_whole(store: Store) -> None:
-    with ThreadPoolExecutor(4) as threads:
-        list(threads.map(lambda letter: store.put(MANIFEST, bytes([letter]) * 10_000), b"abcdefgh"))
-    data = store.get(MANIFEST)
-    assert len(data) == 10_000
-    assert len(set(data)) == 1
-
-
 @pytest.mark.parametrize("at_once", [1, 7, 65536])
 def test_reads_return_at_most_what_was_asked_and_nothing_only_at_the_end(store: Store, at_once: int) -> None:
     data = random.Random(4).randbytes(1000 if at_once == 1 else 300_000)
@@ -359,59 +214,11 @@ def chunks(reader: Reader, at_once: int) -> Iterator[bytes]:
         yield chunk
 
 
-def test_a_read_may_be_left_early(store: Store) -> None:
-    store.put(BLOCK, bytes(3 * MIB))
-    for _ in range(15):  # more than a pool has connections
-        with store.read(BLOCK) as reader:
-            assert reader.read(10)
-    assert len(store.get(BLOCK)) == 3 * MIB
-
-
-def test_readers_in_several_threads_get_the_same(store: Store) -> None:
-    data = random.Random(5).randbytes(2 * MIB)
-    store.put(BLOCK, data)
-    with ThreadPoolExecutor(8) as threads:
-        assert set(threads.map(lambda _: store.get(BLOCK), range(16))) == {data}
-
-
 def test_the_url_is_what_a_person_would_type(store: Store) -> None:
     assert store.url
     assert "@" not in store.url
 
 
-def test_a_missing_place_does_not_exist(moto_endpoint: str, tmp_path: Path) -> None:
-    settings = S3Settings(
-        bucket="never-made", endpoint_url=moto_endpoint, access_key_id="test", secret_access_key="test"
-    )
-    absent: list[Store] = [S3Store(settings), DirectoryStore(str(tmp_path / "absent"))]
+def test_a_missing_place_does_not_exist(moto_port: int, tmp_path: Path) -> None:
+    absent: list[Store] = [moto_store(moto_port, "", bucket="never-made"), DirectoryStore(str(tmp_path / "absent"))]
     assert [store.exists() for store in absent] == [False, False]
-
-
-@pytest.fixture
-def gateway_of_parts() -> Iterator[S3Store]:
-    store = gateway_store(f"contract/{secrets.token_hex(6)}", part_size_bytes=8 * MIB)
-    yield store
-    for stored in list(store.list("")):
-        store.delete(stored.key)
-
-
-@pytest.mark.s3
-def test_a_gateway_stores_nothing_of_an_upload_in_parts_that_failed(gateway_of_parts: S3Store) -> None:
-    with pytest.raises(ValueError, match="stop"):
-        write_and_raise(gateway_of_parts, 25 * MIB, ValueError("stop"))
-    assert keys(gateway_of_parts) == []
-
-
-@pytest.mark.s3
-def test_a_gateway_keeps_the_parts_of_an_object_apart_or_the_upload_says_that_it_does_not(
-    gateway_of_parts: S3Store,
-) -> None:
-    """radosgw 18.2.7 on SQLite gives the last part's bytes for every part, of boto3's own uploads too."""
-    data = random.Random(6).randbytes(17 * MIB)
-    try:
-        with gateway_of_parts.write(BLOCK, at_most=len(data)) as writer:
-            writer.write(data)
-    except StoreError:
-        assert keys(gateway_of_parts) == []
-    else:
-        assert hashlib.sha256(gateway_of_parts.get(BLOCK)).digest() == hashlib.sha256(data).digest()

@@ -217,8 +217,8 @@ class Monops:
 
     @property
     def notes(self) -> list[str]:
-        """What the journal still holds."""
-        return sorted(path.name for path in (self.state / "journal").glob("*"))
+        """What the journal still holds. A note that was cut short in the writing is none."""
+        return sorted(path.name for path in (self.state / "journal").glob("*.json"))
 
 
 def s3_environment(prefix: str) -> dict[str, str]:

@@ -34,8 +34,6 @@ from tests.integration.support import (
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
 REACHES = ("mountpoint", "archive", "directory")
-#: The stack scrapes every five seconds.
-SCRAPE = 5.0
 
 
 def _reach(monops: Monops, stack: Stack, reach: str) -> None:
@@ -53,7 +51,8 @@ def test_restored_prometheus_answers_the_same(
 ) -> None:
     stack, monops, store = small_stack, small_monops, tmp_path / "store"
     _reach(monops, stack, reach)
-    began = time.time()
+    wait_until(lambda: newest_sample(stack.prometheus, now=time.time()) > 0, "a scrape")
+    known = newest_sample(stack.prometheus, now=time.time())
     ran = monops.backup("prometheus", "--capture", capture, "--to", store)
     record = source_record(store, ran.snapshot, "prometheus")
     assert (record["capture"], record["reach"]) == (capture, reach)
@@ -65,9 +64,8 @@ def test_restored_prometheus_answers_the_same(
     with booted(restored) as url:
         answers_alike(stack.prometheus, url, times)
         assert blocks_loaded(url) == len(record["blocks"])
-        # The head is in all three: as a block, or as the log from which the server rebuilds it. One second of slack
-        # for a scrape that was under way.
-        assert newest_sample(url, now=time.time()) >= began - SCRAPE - 1
+        # The head is in all three: as a block, or as the log from which the server rebuilds it.
+        assert newest_sample(url, now=time.time()) >= known
         # What the manifest remembers is what a drill will ask.
         for golden in record["golden"]:
             rows = query(url, golden["question"], golden["at"])

@@ -15,6 +15,7 @@ README = "RESTORE.md"
 SNAPSHOTS = "snapshots/"
 OBJECTS = "objects/"
 LOCKS = "locks/"
+PENDING = "pending/"
 
 #: A ULID: 26 characters of Crockford's base 32. Source: github.com/ulid/spec.
 ULID = re.compile(r"^[0-7][0-9A-HJKMNP-TV-Z]{25}\Z")

@@ -15,7 +15,7 @@ from typing import IO, cast
 
 from monops.domain.errors import EngineError, NotFound, Refused, RestoreFailed
 from monops.domain.ports import Engine, Reader
-from monops.domain.tar_stream import TarStream, end_of_archive, header, padding
+from monops.domain.tar_stream import TarStream, end_of_archive, header, padding, stays_inside
 from monops.domain.tree import Entry, Kind, is_own, is_safe
 
 from .archive_tree import ArchiveTree
@@ -64,7 +64,15 @@ class ArchiveWriter:
     def unpack(self, under: str, tar: Reader) -> int:
         checked = _Checked(tar)
         self._engine.unarchive(self._container, self._place_of(under), _in_pieces(checked.pieces()))
+        lines = [self._line_for_link(under, link) for link in checked.links]
+        for script in _scripts("", lines):
+            self._run(script)
         return checked.bytes
+
+    def _line_for_link(self, under: str, link: Entry) -> str:
+        place = self._quoted(posixpath.join(under, link.path))
+        target = "'" + link.target.replace("'", "'\\''") + "'"
+        return f"ln -sfn {target} {place} && chown -h {link.uid}:{link.gid} {place} || exit 1\n"
 
     def listing(self, under: str) -> tuple[Entry, ...]:
         tree = ArchiveTree(self._engine, self._container, self._volume, self._images, subpath=self._subpath)
@@ -171,10 +179,16 @@ class _Checked:
     def __init__(self, source: Reader) -> None:
         self._stream = TarStream(source)
         self.bytes = 0
+        #: Links that lead out of the folder: the engine refuses them in an archive, so they are made afterwards.
+        self.links: list[Entry] = []
 
     def pieces(self) -> Iterator[bytes | memoryview]:
         written = 0
         for member in self._stream:
+            entry = member.entry
+            if entry.kind is Kind.SYMLINK and not stays_inside(entry.path, entry.target):
+                self.links.append(entry)
+                continue
             yield member.header
             yield from self._stream.content()
             gap = padding(member.entry.size)

@@ -90,18 +90,43 @@ class _Squeeze:
 
 @contextmanager
 def _decompressed(source: Reader, name: str, key: str) -> Iterator[Reader]:
-    raw = cast(Any, _Exact(source))
     if name.endswith(".zst"):
-        file: Any = zstd.ZstdFile(raw, "rb")
-        errors: tuple[type[Exception], ...] = (zstd.ZstdError, EOFError)
+        yield _Checked(_Unsqueeze(source), key, (zstd.ZstdError, EOFError))
     elif name.endswith(".gz"):
-        file = gzip.GzipFile(fileobj=raw, mode="rb")
-        errors = (gzip.BadGzipFile, EOFError, zlib.error)
+        with gzip.GzipFile(fileobj=cast(Any, _Exact(source)), mode="rb") as file:
+            yield _Checked(file, key, (gzip.BadGzipFile, EOFError, zlib.error))
     else:
         yield source
-        return
-    with file:
-        yield _Checked(file, key, errors)
+
+
+class _Unsqueeze:
+    """Reads zstd frames in big pieces: `ZstdFile` asks for 8 KiB at a time, a hundred thousand times a gigabyte."""
+
+    _PIECE = 256 << 10
+
+    def __init__(self, source: Reader) -> None:
+        self._source = source
+        self._frame: zstd.ZstdDecompressor | None = None
+
+    def read(self, size: int = -1) -> bytes:
+        """b"" only at the end of a whole frame. Raises EOFError for a cut one."""
+        at_most = size if size > 0 else self._PIECE
+        while True:
+            data = b""
+            if self._frame is None or self._frame.eof:
+                data = (self._frame.unused_data if self._frame is not None else b"") or self._source.read(self._PIECE)
+                if not data:
+                    if self._frame is None:
+                        raise EOFError("the compressed stream is empty")
+                    return b""
+                self._frame = zstd.ZstdDecompressor()
+            elif self._frame.needs_input:
+                data = self._source.read(self._PIECE)
+                if not data:
+                    raise EOFError("the compressed stream ends before its end marker")
+            found = self._frame.decompress(data, at_most)
+            if found:
+                return found
 
 
 class _Exact:

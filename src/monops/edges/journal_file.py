@@ -47,6 +47,12 @@ class JournalFolder:
                 f"cannot keep a note of what is about to be stopped in {self._folder}: {error.strerror}",
                 remedy="export MONOPS_STATE_DIR=/a/folder/that/can/be/written",
             ) from error
+        except BaseException:
+            # A signal: nobody knows the note's id, and nothing has been disturbed yet.
+            temporary.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
+            self._let_go(note_id)
+            raise
         return note_id
 
     def close(self, note_id: str) -> None:

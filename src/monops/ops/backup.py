@@ -14,7 +14,13 @@ from monops.domain.manifest import Manifest, SourceRecord, block_record
 from monops.domain.ports import Packing, Store
 from monops.ops.capture import Capture, Naming, Target
 from monops.ops.capture_source import open_capture
-from monops.ops.destinations import Destination, SourceCount, open_destination, write_manifest
+from monops.ops.destinations import (
+    Destination,
+    SourceCount,
+    open_destination,
+    remember_now_and_then,
+    write_manifest,
+)
 from monops.ops.mend import mend
 from monops.ops.outside import Outside
 from monops.ops.sources import Found, Selection, find_sources
@@ -86,8 +92,13 @@ def backup(
     naming = Naming(snapshot, packing.recipients)
     with ExitStack() as stack:
         destinations = [open_destination(outside, stack, store, break_lock=break_lock) for store in stores]
-        taken = _take_all(outside, found, destinations, packing, naming)
-        _finish(outside, found, destinations, taken, snapshot, taken_at)
+        try:
+            taken = _take_all(outside, found, destinations, packing, naming)
+            _finish(outside, found, destinations, taken, snapshot, taken_at)
+        finally:
+            for destination in destinations:
+                if destination.snapshot is None:
+                    remember_now_and_then(outside, destination, snapshot, now=True)
     seconds = outside.clock.monotonic() - began
     return BackupReport(tuple(_report(d, taken, seconds) for d in destinations), repaired)
 
@@ -119,7 +130,7 @@ def _take(
             with open_capture(outside, found, target, naming) as capture:
                 mode = capture.mode
                 outside.progress.step(f"{target.name} ({capture.mode}, {capture.tree.reach})")
-                storing = Storing(outside, target.name, destinations, packing)
+                storing = Storing(outside, naming.snapshot, target.name, destinations, packing)
                 for packs in capture.phases:
                     storing.store(packs)
                 capture.warnings += [f"{path} vanished while it was read" for path in storing.missing]

@@ -17,11 +17,14 @@ from monops.ops.lock import Lease, locked
 from monops.ops.outside import Outside
 from monops.ops.pack import Packed
 from monops.ops.restore_page import TEXT
+from monops.ops.unfinished import forget, recall, remember
 
 #: What an unfinished file or upload of a killed run must be old enough for.
 _STALE = timedelta(hours=24)
+#: Seconds between two notes of what is stored so far: what a killed backup may have to store again.
+_REMEMBER_EVERY = 10.0
 #: What may be there without a marker: a first run was interrupted, or somebody lost the marker.
-_OWN = (layout.LOCKS, layout.README, layout.OBJECTS, layout.SNAPSHOTS)
+_OWN = (layout.LOCKS, layout.README, layout.OBJECTS, layout.SNAPSHOTS, layout.PENDING)
 
 
 @dataclass(slots=True)
@@ -47,6 +50,10 @@ class Destination:
     counts: dict[str, SourceCount] = field(default_factory=dict)
     snapshot: str | None = None
     error: MonopsError | None = None
+    #: Notes of interrupted backups, which this one goes on with.
+    pending: tuple[str, ...] = ()
+    #: When, on the monotonic clock, what is stored was last written down.
+    remembered: float = 0.0
     _guard: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -60,9 +67,9 @@ class Destination:
                 self.error = error
 
     def has(self, key: str) -> bool:
-        """Whether `key` is stored whole: there, with the size that a manifest recorded.
+        """Whether `key` is stored whole: there, with the size that a manifest recorded, or an interrupted backup.
 
-        One that is there and that no manifest names may be anything: it is stored again.
+        One that is there and that nobody recorded may be anything: it is stored again.
         """
         there, record = self.stored.get(key), self.known.get(key)
         return there is not None and record is not None and there.size == record.bytes_stored
@@ -94,7 +101,7 @@ class Destination:
 
 def open_destination(outside: Outside, stack: ExitStack, store: Store, *, break_lock: bool) -> Destination:
     """Prepare, lock (until `stack` is left) and list a destination; one that fails says so in its `error`."""
-    destination = Destination(store)
+    destination = Destination(store, remembered=outside.clock.monotonic())
     try:
         store.prepare()
         _mark(outside, store)
@@ -102,7 +109,8 @@ def open_destination(outside: Outside, stack: ExitStack, store: Store, *, break_
         catalogue = read_catalogue(store)
         for name, fault in catalogue.unreadable.items():
             outside.progress.warn(f"{fault.message}; what only {name} names is stored again")
-        destination.known = catalogue.records()
+        unfinished, destination.pending = recall(store)
+        destination.known = {**catalogue.records(), **unfinished}
         destination.stored = objects_of(store)
         store.sweep(older_than=outside.clock.now() - _STALE)
     except MonopsError as error:
@@ -126,6 +134,14 @@ def _mark(outside: Outside, store: Store) -> None:
         store.put(layout.README, TEXT.encode())
 
 
+def remember_now_and_then(outside: Outside, destination: Destination, snapshot: str, *, now: bool = False) -> None:
+    """Write down what is stored of a snapshot that has no manifest yet; at most every few seconds, unless `now`."""
+    time = outside.clock.monotonic()
+    if destination.ok and destination.records and (now or time - destination.remembered > _REMEMBER_EVERY):
+        destination.remembered = time
+        remember(destination.store, snapshot, list(destination.records.values()))
+
+
 def write_manifest(destination: Destination, base: Manifest, sources: tuple[SourceRecord, ...]) -> None:
     """The snapshot comes into being. Last check of the lock before it."""
     if destination.lease is not None:
@@ -145,3 +161,4 @@ def write_manifest(destination: Destination, base: Manifest, sources: tuple[Sour
     )
     destination.store.put(layout.manifest_key(base.id), encode(manifest))
     destination.snapshot = base.id
+    forget(destination.store, (*destination.pending, f"{layout.PENDING}{base.id}.json"))

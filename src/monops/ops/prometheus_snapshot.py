@@ -5,6 +5,7 @@ There is no call that deletes one, so monops removes the folder. Leftovers would
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -21,6 +22,9 @@ WITHIN = timedelta(minutes=15)
 #: A snapshot is named when the call arrives, before it waits for anything: what bears a later time is a person's own.
 #: Source: prometheus/web/api/v1/api.go, snapshot.
 _NAMED_WITHIN = timedelta(minutes=1)
+#: How long an interrupted run waits for the answer, so that it can tidy up.
+_GRACE = timedelta(seconds=20)
+_LOOK_AGAIN = timedelta(seconds=0.5)
 
 
 def can_remove(outside: Outside, place: Place) -> bool:
@@ -54,15 +58,46 @@ def snapshot(outside: Outside, prometheus: Prometheus, place: Place) -> Iterator
             "before": list(before),
         }
         note = outside.journal.open(facts)
-        made = []
+        call = _Call(prometheus)
         try:
-            made.append(_ask(outside, prometheus, writer, before))
-            yield f"{FOLDER}/{made[0]}"
+            yield f"{FOLDER}/{_answer(call, prometheus, writer, before)}"
         finally:
+            # Removed while the server still writes it, it would come back. One that waits for a long compaction is
+            # left to the next run.
+            is_over = call.is_over(_GRACE)
             # The one that was named in any case: the server's clock may be another.
+            made = [call.name] if call.name else []
             made += _new(writer.names(FOLDER), before, asked, outside.clock.now())
-            if _remove(outside, writer, made):
+            if _remove(outside, writer, made) and is_over:
                 outside.journal.close(note)
+
+
+class _Call:
+    """The request, in a thread of its own: a signal that ends the waiting does not lose the answer."""
+
+    def __init__(self, prometheus: Prometheus) -> None:
+        self.name = ""
+        self._error: Exception | None = None
+        self._prometheus = prometheus
+        self._thread = threading.Thread(target=self._run, name="snapshot", daemon=True)
+        self._thread.start()
+
+    def answer(self) -> str:
+        """The snapshot's name; raises what the request raised."""
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+        return self.name
+
+    def is_over(self, within: timedelta) -> bool:
+        self._thread.join(within.total_seconds())
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        try:
+            self.name = self._prometheus.snapshot(within=WITHIN)
+        except Exception as error:  # noqa: BLE001 - raised again by `answer`
+            self._error = error
 
 
 def remove_leftovers(outside: Outside, note: Mapping[str, Any]) -> list[str]:
@@ -75,15 +110,19 @@ def remove_leftovers(outside: Outside, note: Mapping[str, Any]) -> list[str]:
     )
     asked = datetime.fromisoformat(str(note["asked"]))
     with outside.volumes.writer(place) as writer:
-        left = _new(writer.names(FOLDER), note["before"], asked, asked + _NAMED_WITHIN)
-        if not _remove(outside, writer, left):
-            raise CaptureError("it could not be removed", remedy=f"look into {FOLDER}/ of {place.name}")
+        left: list[str] = []
+        # The server goes on with a snapshot whose caller was killed, and would make its folder again.
+        while again := _new(writer.names(FOLDER), note["before"], asked, asked + _NAMED_WITHIN):
+            if not _remove(outside, writer, again):
+                raise CaptureError("it could not be removed", remedy=f"look into {FOLDER}/ of {place.name}")
+            left += [name for name in again if name not in left]
+            outside.clock.sleep(_LOOK_AGAIN)
     return [f"removed the snapshot {name}, which an interrupted run had left in {place.name}" for name in left]
 
 
-def _ask(outside: Outside, prometheus: Prometheus, writer: VolumeWriter, before: tuple[str, ...]) -> str:
+def _answer(call: _Call, prometheus: Prometheus, writer: VolumeWriter, before: tuple[str, ...]) -> str:
     try:
-        name = prometheus.snapshot(within=WITHIN)
+        name = call.answer()
     except ServiceUnreachable:
         # The answer may be lost although the snapshot was made; asking again would make a second one.
         if set(writer.names(FOLDER)) == set(before):

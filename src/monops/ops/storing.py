@@ -10,7 +10,7 @@ from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from monops.domain import layout
 from monops.domain.errors import StoreError
 from monops.domain.ports import Packing, Store
-from monops.ops.destinations import Destination
+from monops.ops.destinations import Destination, remember_now_and_then
 from monops.ops.outside import Outside
 from monops.ops.pack import NobodyLeft, Pack, fan_out, pack_to
 
@@ -27,8 +27,11 @@ class Stopped(Exception):
 class Storing:
     """One source on its way."""
 
-    def __init__(self, outside: Outside, source: str, destinations: Sequence[Destination], packing: Packing) -> None:
+    def __init__(
+        self, outside: Outside, snapshot: str, source: str, destinations: Sequence[Destination], packing: Packing
+    ) -> None:
         self._outside = outside
+        self._snapshot = snapshot
         self._source = source
         self._destinations = destinations
         self._packing = packing
@@ -106,6 +109,7 @@ class Storing:
         for destination in lacking:
             if id(destination.store) not in gave_up and destination.ok:
                 destination.stored_new(self._source, key, packed)
+                remember_now_and_then(self._outside, destination, self._snapshot)
         self.missing.extend(packed.missing)
 
     def _tick(self, size_bytes: int) -> None:

@@ -13,7 +13,8 @@ from monops.domain.manifest import ObjectRecord
 from monops.domain.ports import Codec, Reader, Store, VolumeWriter
 from monops.domain.tar_stream import TarStream, end_of_archive, padding
 
-_PIECE = 1 << 20
+#: Fits a processor cache: read, hashed, decompressed and written while it is there.
+_PIECE = 256 << 10
 #: More threads than this only make a disk seek.
 _MOST_THREADS = 8
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+import tempfile
 from datetime import UTC, timedelta
 from pathlib import Path
+
+import pytest
 
 from monops.edges.clock import LocalMachine, SystemClock
 
@@ -81,3 +85,29 @@ def test_the_time_is_utc() -> None:
     before = clock.monotonic()
     clock.sleep(timedelta(0))
     assert clock.monotonic() >= before
+
+
+def test_scratch_of_a_killed_process_is_taken_away_by_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    program = (
+        "import os, tempfile\n"
+        "from monops.edges.clock import LocalMachine\n"
+        f"tempfile.tempdir = {str(tmp_path)!r}\n"
+        "with LocalMachine(environment={}).scratch() as folder:\n"
+        "    os.mkdir(folder + '/grafana.db')\n"
+        "    os.kill(os.getpid(), 9)\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=False)
+    assert len(list(tmp_path.glob("*/grafana.db"))) == 1
+    with MACHINE.scratch() as folder:
+        assert [str(path) for path in tmp_path.iterdir()] == [folder]
+
+
+def test_scratch_of_the_living_and_of_others_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    (tmp_path / "monops-without-an-owner").mkdir()
+    (tmp_path / "monops-elsewhere").mkdir()
+    (tmp_path / "monops-elsewhere" / ".owner.json").write_text(json.dumps({**MACHINE.identity(), "host": "another"}))
+    with MACHINE.scratch(), MACHINE.scratch():
+        assert len(list(tmp_path.iterdir())) == 4
+    assert len(list(tmp_path.iterdir())) == 2
