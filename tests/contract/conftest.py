@@ -11,6 +11,7 @@ import pytest
 from tests.contract.stores import gateway_store, moto_store
 from tests.fakes.grafana_process import StandIn
 from tests.fakes.memory_store import MemoryStore
+from tests.fakes.s3_moto import descriptions_read_once, serving_moto
 
 from monops.domain.ports import Store
 from monops.edges.directory_store import DirectoryStore
@@ -18,8 +19,6 @@ from monops.edges.directory_store import DirectoryStore
 
 @pytest.fixture(scope="session")
 def moto_port() -> Iterator[int]:
-    from tests.fakes.s3_moto import descriptions_read_once, serving_moto  # here: botocore and moto are slow to import
-
     with descriptions_read_once(), serving_moto("bucket") as port:
         yield port
 

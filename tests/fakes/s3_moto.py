@@ -8,9 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-import botocore.session
 import pytest
-from moto.server import ThreadedMotoServer
 
 from monops.domain.destination import S3Settings
 from monops.edges.s3_store import make_client
@@ -34,6 +32,8 @@ def at(url: str | int, **changes: Any) -> S3Settings:
 @contextmanager
 def serving_moto(bucket: str) -> Iterator[int]:
     """Moto's S3 server with a bucket; its port."""
+    from moto.server import ThreadedMotoServer  # here, because it is slow to import
+
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     try:
@@ -47,6 +47,8 @@ def serving_moto(bucket: str) -> Iterator[int]:
 @contextmanager
 def descriptions_read_once() -> Iterator[None]:
     """Clients share what botocore read about S3; each would parse the same 3 MB of JSON for a quarter of a second."""
+    import botocore.session
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(botocore.session, "create_loader", functools.cache(botocore.session.create_loader))
         yield

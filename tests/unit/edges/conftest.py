@@ -5,21 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from tests.fakes.s3_moto import descriptions_read_once, serving_moto
 from tests.fakes.s3_sink import SinkServer, serving
 
 
 @pytest.fixture(scope="session")
 def quick_clients() -> Iterator[None]:
-    from tests.fakes.s3_moto import descriptions_read_once  # here: botocore and moto are slow to import
-
     with descriptions_read_once():
         yield
 
 
 @pytest.fixture(scope="session")
 def moto_port(quick_clients: None) -> Iterator[int]:
-    from tests.fakes.s3_moto import serving_moto
-
     with serving_moto("bucket") as port:
         yield port
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from tests.fakes.backup_runs import keys, manifest_of, run, source, unpacked
 from tests.fakes.backup_world import NOW, BackupWorld, HookedTree
@@ -13,16 +11,6 @@ from monops.cli.commands.backup import exit_code
 from monops.domain.exits import Exit
 from monops.domain.ports import Packing
 from monops.ops.verify import verify
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> BackupWorld:
-    return BackupWorld(tmp_path)
-
-
-@pytest.fixture
-def store(world: BackupWorld) -> MemoryStore:
-    return MemoryStore(now=world.clock.now)
 
 
 def test_everything_is_stored_and_described(world: BackupWorld, store: MemoryStore) -> None:

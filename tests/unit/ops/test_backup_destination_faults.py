@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from tests.fakes.backup_runs import keys, run
@@ -23,16 +22,6 @@ from monops.domain.exits import Exit
 from monops.ops.backup import RunReport
 from monops.ops.lock import LIFE
 from monops.ops.verify import verify
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> BackupWorld:
-    return BackupWorld(tmp_path)
-
-
-@pytest.fixture
-def store(world: BackupWorld) -> MemoryStore:
-    return MemoryStore(now=world.clock.now)
 
 
 def refused(world: BackupWorld, store: MemoryStore) -> RunReport:

@@ -24,16 +24,6 @@ from monops.domain.tree import Entry
 from monops.ops.verify import verify
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> BackupWorld:
-    return BackupWorld(tmp_path)
-
-
-@pytest.fixture
-def store(world: BackupWorld) -> MemoryStore:
-    return MemoryStore(now=world.clock.now)
-
-
 def test_a_source_that_fails_costs_only_itself(world: BackupWorld, store: MemoryStore) -> None:
     (world.grafana_data / "grafana.db").unlink()
     report = run(world, store)

@@ -183,7 +183,7 @@ def test_a_damaged_object_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_a_sick_service_gets_its_old_data_back(case: Case) -> None:
-    case.world.services.of_prometheus.is_ready = lambda: b"old" in case.content("prometheus").values()
+    case.world.services.of_prometheus.is_ready = (case.prometheus / "wal/000").exists  # old only
     with pytest.raises(RestoreFailed, match="did not become ready"):
         case.restore(case.world.live())
     assert case.is_old("prometheus")
@@ -280,10 +280,10 @@ def test_data_that_no_container_uses_are_refused(case: Case) -> None:
 # --- kills ---------------------------------------------------------------------------------------------
 
 
-def test_a_kill_before_any_act_leaves_old_or_new_and_the_next_run_puts_it_right(tmp_path: Path, made: Made) -> None:
+def test_a_kill_before_any_act_leaves_old_or_new_and_the_next_run_puts_it_right(quick_path: Path, made: Made) -> None:
     outcomes = set()
     for ends_at in range(1000):
-        case = Case(tmp_path / f"at-{ends_at}", made)
+        case = Case(quick_path / f"at-{ends_at}", made)
         try:
             case.restore(case.world.live(ends_at))
         except Killed:
@@ -297,10 +297,10 @@ def test_a_kill_before_any_act_leaves_old_or_new_and_the_next_run_puts_it_right(
     assert outcomes == {"old old", "new old", "new new"}
 
 
-def test_a_kill_during_the_repair_is_repaired_too(tmp_path: Path, made: Made) -> None:
+def test_a_kill_during_the_repair_is_repaired_too(quick_path: Path, made: Made) -> None:
     for ends_at in range(4, 60, 4):
         for repair_ends_at in range(40):
-            case = Case(tmp_path / f"at-{ends_at}-{repair_ends_at}", made)
+            case = Case(quick_path / f"at-{ends_at}-{repair_ends_at}", made)
             try:
                 case.restore(case.world.live(ends_at))
             except Killed:
@@ -316,10 +316,10 @@ def test_a_kill_during_the_repair_is_repaired_too(tmp_path: Path, made: Made) ->
             _is_put_right(case, ends_at)
 
 
-def test_a_kill_during_rollback_or_commit_is_finished_by_the_next_run(tmp_path: Path, made: Made) -> None:
+def test_a_kill_during_rollback_or_commit_is_finished_by_the_next_run(quick_path: Path, made: Made) -> None:
     for verb in (rollback, commit):
         for ends_at in range(1000):
-            case = Case(tmp_path / f"{verb.__name__}-{ends_at}", made)
+            case = Case(quick_path / f"{verb.__name__}-{ends_at}", made)
             case.restore(case.world.live())
             try:
                 verb(case.targets, case.world.live(ends_at))
@@ -338,9 +338,9 @@ def test_a_kill_during_rollback_or_commit_is_finished_by_the_next_run(tmp_path: 
             pytest.fail("it never ended")
 
 
-def test_rollback_alone_puts_right_what_a_kill_left(tmp_path: Path, made: Made) -> None:
+def test_rollback_alone_puts_right_what_a_kill_left(quick_path: Path, made: Made) -> None:
     for ends_at in range(1, 1000):
-        case = Case(tmp_path / f"at-{ends_at}", made)
+        case = Case(quick_path / f"at-{ends_at}", made)
         try:
             case.restore(case.world.live(ends_at))
         except Killed:
