@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -19,12 +20,14 @@ pytestmark = [pytest.mark.engine, pytest.mark.slow]
 @contextmanager
 def _down(stack: Stack, service: str, how: str) -> Iterator[None]:
     """A service that a person has stopped or paused: it stays so, and comes back after the test."""
-    undo = {"stop": "start", "pause": "unpause"}[how]
-    docker(how, stack.container(service))
+    if how == "pause":
+        stack.pause(service)
+    else:
+        docker("stop", stack.container(service))
     try:
         yield
     finally:
-        docker(undo, stack.container(service))
+        docker({"stop": "start", "pause": "unpause"}[how], stack.container(service))
         ready = {"prometheus": (9090, "/-/ready"), "grafana": (3000, "/api/health"), "alertmanager": (9093, "/-/ready")}
         port, path = ready[service]
         wait_until(lambda: answers(stack.url(service, port) + path), f"{service} is back")
@@ -41,7 +44,6 @@ def test_wrong_volume_is_not_created_by_asking(small_stack: Stack, small_monops:
     right = small_stack.volume("prometheus")
     wrong = right.replace("-data", "-dta")
     small_monops.config(f'[prometheus]\nvolume = "{wrong}"\n')
-    before = docker("volume", "ls", "-q")
     for reach in ("mountpoint", "archive"):
         for capture in ("auto", "live", "stop"):
             ran = small_monops.run(
@@ -51,7 +53,6 @@ def test_wrong_volume_is_not_created_by_asking(small_stack: Stack, small_monops:
             ran.is_one_error(1, f"no volume '{wrong}'", f"'{right}'")
             assert ran.warnings == []
     assert wrong not in docker("volume", "ls", "-q")
-    assert set(before.splitlines()) <= set(docker("volume", "ls", "-q").splitlines())
     assert not list((tmp_path / "store").glob("snapshots/*"))
     small_stack.is_undisturbed(small_monops)
 
@@ -145,16 +146,21 @@ def test_prometheus_that_hangs_is_captured_live(small_stack: Stack, small_monops
     small_stack.is_undisturbed(small_monops)
 
 
-def test_prometheus_that_is_paused_half_way(small_stack: Stack, small_monops: Monops, tmp_path: Path) -> None:
-    """After its snapshot was made: what is in it is stored all the same."""
-    store = tmp_path / "store"
+def test_prometheus_that_hangs_half_way(small_stack: Stack, small_monops: Monops, tmp_path: Path) -> None:
+    """After its snapshot was begun: it is stored all the same, by whatever way, and removed."""
+    store, process = tmp_path / "store", int(small_stack.inspect("prometheus")["State"]["Pid"])
     folder = small_stack.mountpoint("prometheus") / "snapshots"
-    process = small_monops.start("backup", "prometheus", "--to", store)
+    backup = small_monops.start("backup", "prometheus", "--to", store)
     wait_until(lambda: folder.is_dir() and any(folder.iterdir()), "the snapshot")
-    with _down(small_stack, "prometheus", "pause"):
-        ran = small_monops.ended(process)
-        # Either it was complete and is stored, or it was not and is retried live.
-        assert ran.code == 0, ran
+    os.kill(process, signal.SIGSTOP)
+    try:
+        # The snapshot may not be complete: then the answer comes only after a while.
+        with suppress(subprocess.TimeoutExpired):
+            backup.wait(timeout=15)
+    finally:
+        os.kill(process, signal.SIGCONT)
+    ran = small_monops.ended(backup)
+    assert ran.code == 0, ran
     small_stack.is_undisturbed(small_monops)
     assert small_monops.run("verify", "--from", store).code == 0
 

@@ -9,9 +9,6 @@ import shutil
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.parse
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.integration.web import answers as answers
+from tests.integration.web import fetch as fetch
+from tests.integration.web import query as query
 
 ROOT = Path(__file__).parents[2]
 TESTBED = ROOT / "scripts" / "testbed"
@@ -318,6 +318,16 @@ class Stack:
     def grafana(self) -> str:
         return self.url("grafana", 3000)
 
+    def pause(self, service: str) -> None:
+        """Right after a health check: one that begins while a container is paused can lock Docker up for minutes."""
+
+        def checks() -> list[str]:
+            return [entry["End"] for entry in self.inspect(service)["State"]["Health"]["Log"]]
+
+        seen = checks()
+        wait_until(lambda: checks() != seen, f"a health check of {service}")
+        docker("pause", self.container(service))
+
     def states(self) -> dict[str, str]:
         """State by service, stopped ones too."""
         lines = docker(
@@ -371,30 +381,3 @@ def running_stack(
         yield stack
     finally:
         stack.down()
-
-
-# --- HTTP ------------------------------------------------------------------------------------------
-
-_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-
-
-def fetch(url: str, *, method: str = "GET", timeout: float = 60) -> Any:
-    """The JSON document that a GET (or a POST without a body) answers; raises URLError and HTTPError."""
-    with _DIRECT.open(urllib.request.Request(url, method=method), timeout=timeout) as answer:
-        text = answer.read()
-    return json.loads(text) if text.startswith((b"{", b"[")) else text.decode()
-
-
-def answers(url: str) -> bool:
-    try:
-        fetch(url, timeout=5)
-    except (urllib.error.URLError, OSError):
-        return False
-    return True
-
-
-def query(prometheus: str, promql: str, at: float) -> list[tuple[str, str]]:
-    """The rows of an instant vector, sorted: labels as JSON, and the value as text."""
-    words = urllib.parse.urlencode({"query": promql, "time": f"{at:.3f}"})
-    found = fetch(f"{prometheus}/api/v1/query?{words}")["data"]["result"]
-    return sorted((json.dumps(row["metric"], sort_keys=True), row["value"][1]) for row in found)

@@ -104,6 +104,7 @@ def test_a_reader_of_stdout_that_goes_away_leaves_nothing_behind(stack: Stack, m
     process.stdout.close()
     process.stdout = None
     said = process.stderr.read()
+    process.stderr.close()
     process.wait(timeout=60)
     assert b"Traceback" not in said
     wait_until(lambda: not stack.snapshots_left(), "the snapshot is removed", within=30)
