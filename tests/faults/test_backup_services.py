@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 from tests.integration.restored import unpack
-from tests.integration.support import Monops, Stack, answers, docker, source_record, wait_until
+from tests.integration.support import Monops, Stack, docker, source_record, wait_until
+from tests.integration.web import answers
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tests.integration.support import Monops, Ran, Stack, answers, query, running_stack, tsdb_data, wait_until
+from tests.integration.support import Monops, Ran, Stack, running_stack, tsdb_data, wait_until
+from tests.integration.web import answers, query
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.timeout(2400)]
 

@@ -13,7 +13,8 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from tests.integration.support import DATA, Monops, Stack, fetch, running_stack, s3_environment, some_blocks, tsdb_data
+from tests.integration.support import DATA, Monops, Stack, running_stack, s3_environment, some_blocks, tsdb_data
+from tests.integration.web import fetch
 
 
 @cache

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.integration.support import answers, command, docker, fetch, manifest, query, source_record, wait_until
+from tests.integration.support import command, docker, manifest, source_record, wait_until
+from tests.integration.web import answers, fetch, query
 
 EVERY_SERIES = 'count({__name__=~".+"})'
 

@@ -16,9 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.integration.web import answers as answers
-from tests.integration.web import fetch as fetch
-from tests.integration.web import query as query
+from tests.integration.web import query
 
 ROOT = Path(__file__).parents[2]
 TESTBED = ROOT / "scripts" / "testbed"

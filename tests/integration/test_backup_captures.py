@@ -21,15 +21,8 @@ from tests.integration.restored import (
     newest_sample,
     unpack,
 )
-from tests.integration.support import (
-    Monops,
-    Stack,
-    fetch,
-    query,
-    some_blocks,
-    source_record,
-    wait_until,
-)
+from tests.integration.support import Monops, Stack, some_blocks, source_record, wait_until
+from tests.integration.web import fetch, query
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 from tests.fakes.grafana.check_consistency import breaches
 from tests.integration.restored import members, object_paths, unpack
-from tests.integration.support import GRAFANA_PASSWORD, Monops, Stack, fetch, running_stack, source_record, wait_until
+from tests.integration.support import GRAFANA_PASSWORD, Monops, Stack, running_stack, source_record, wait_until
+from tests.integration.web import fetch
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 

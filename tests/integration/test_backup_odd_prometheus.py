@@ -9,17 +9,8 @@ from pathlib import Path
 
 import pytest
 from tests.integration.restored import analyze, unpack
-from tests.integration.support import (
-    TESTBED,
-    Monops,
-    Stack,
-    command,
-    docker,
-    fetch,
-    running_stack,
-    some_blocks,
-    source_record,
-)
+from tests.integration.support import TESTBED, Monops, Stack, command, docker, running_stack, some_blocks, source_record
+from tests.integration.web import fetch
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 

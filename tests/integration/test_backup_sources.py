@@ -10,15 +10,8 @@ from typing import Any
 
 import pytest
 from tests.integration.restored import analyze, members, unpack, unpack_file
-from tests.integration.support import (
-    GRAFANA_PASSWORD,
-    REDIS_PASSWORD,
-    Monops,
-    Stack,
-    fetch,
-    source_record,
-    wait_until,
-)
+from tests.integration.support import GRAFANA_PASSWORD, REDIS_PASSWORD, Monops, Stack, source_record, wait_until
+from tests.integration.web import fetch
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 

@@ -10,17 +10,8 @@ from pathlib import Path
 import pytest
 from tests.fakes.store_builder import StoreBuilder
 from tests.integration.fixtures import engine_problem
-from tests.integration.support import (
-    Monops,
-    Stack,
-    answers,
-    docker,
-    fetch,
-    query,
-    running_stack,
-    some_blocks,
-    wait_until,
-)
+from tests.integration.support import Monops, Stack, docker, running_stack, some_blocks, wait_until
+from tests.integration.web import answers, fetch, query
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 

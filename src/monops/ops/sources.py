@@ -88,6 +88,8 @@ def _stack(outside: Outside, selection: Selection) -> Stack | None:
 def _target(name: str, stack: Stack | None, selection: Selection) -> Target | None:
     path = selection.paths.get(name)
     mode = selection.mode or selection.modes.get(name, "auto")
+    if name == "alertmanager" and mode == "snapshot" and name not in selection.names:
+        mode = "auto"  # asked for of everything, and this service makes none
     container = stack.services.get(name) if stack is not None else None
     if path is not None:
         return Target(name=name, place=Place(path=path), container=container, mode=mode)
