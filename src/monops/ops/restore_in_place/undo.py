@@ -21,18 +21,21 @@ def undo(writer: VolumeWriter, state: State, place: Place, outside: Outside) -> 
             f"the data from before in {writer.place} are deleted in part already",
             remedy=f"monops restore commit {state.source}",
         )
-    if state.phase not in (Phase.STAGING, Phase.STOPPING):
-        # What runs on them now is stopped, and noted first: it ran, so it is to run afterwards.
+    if state.phase is not Phase.STAGING:
+        # What runs on them now is stopped, and noted first: it ran, so it is to run afterwards. Also where nothing was
+        # exchanged yet: the engine goes on with a stop whose caller is gone, and a start that comes too early is lost.
         now = tuple(member(c) for c in containers.users(outside.engine, place) if containers.is_running(c))
+        is_exchanged = state.phase is not Phase.STOPPING
         state = save(
             writer,
             state,
-            phase=Phase.UNDOING,
+            phase=Phase.UNDOING if is_exchanged else Phase.STOPPING,
             running=containers.united(state.running, now),
             by=dict(outside.machine.identity()),
         )
         containers.stop(outside, place)
-        swap_back(writer, state)
+        if is_exchanged:
+            swap_back(writer, state)
     containers.start(outside, state.running)
     clear(writer)
     return state
