@@ -149,7 +149,7 @@ def _restore_one(
         writer = folders.create(partial)
         size = unpack_all(records, opener(origin, outside), writer, "", threads=outside.machine.cpus)
         writer.own("", uid=source.uid, gid=source.gid, mode=int(source.mode, 8))
-        writer.flush()
+        # Not flushed to the disk, as tar does not: the snapshot is still there. In place, it is flushed.
     return RestoredSource(
         name=source.name, path=final, objects=len(records), files=sum(r.files for r in records), bytes=size
     )
