@@ -123,7 +123,7 @@ def window_text(all_series: list[list[Series]], start: int, shape: Shape, rng: r
 
 
 def _promtool() -> list[str]:
-    """How to run promtool on files below /work, where the placeholder WORK stands for the real folder."""
+    """How to run promtool on files in a folder, where the placeholder WORK stands for the real folder."""
     local = shutil.which("promtool")
     if local:
         return [local, "tsdb", "create-blocks-from", "openmetrics", "-q", "WORK/text", "WORK/blocks"]
@@ -133,8 +133,8 @@ def _promtool() -> list[str]:
         sys.exit("tsdb_data: error: no promtool here and no image to run it from; use: scripts/testbed data")
     # Whoever tests meanwhile goes first.
     run = [docker, "run", "--rm", "--network", "none", "--cpu-shares", "256", "--user", f"{os.getuid()}:{os.getgid()}"]
-    run += ["--volume", "WORK:/work", "--entrypoint", "promtool", image]
-    return [*run, "tsdb", "create-blocks-from", "openmetrics", "-q", "/work/text", "/work/blocks"]
+    run += ["--volume", "WORK:/data", "--entrypoint", "promtool", image]
+    return [*run, "tsdb", "create-blocks-from", "openmetrics", "-q", "/data/text", "/data/blocks"]
 
 
 def _make_block(work: Path, target: Path) -> None:

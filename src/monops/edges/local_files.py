@@ -40,8 +40,5 @@ class LocalFileSystem:
     def size(self, path: str) -> int:
         return Path(path).stat().st_size
 
-    def exists(self, path: str) -> bool:
-        return Path(path).exists()
-
     def remove(self, path: str) -> None:
         Path(path).unlink(missing_ok=True)

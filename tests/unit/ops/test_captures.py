@@ -25,11 +25,6 @@ CAPTURES = {"prometheus": capture_prometheus, "grafana": capture_grafana, "alert
 VOLUMES = {"prometheus": "prom", "grafana": "graf", "alertmanager": "alert"}
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> BackupWorld:
-    return BackupWorld(tmp_path)
-
-
 def target(world: BackupWorld, service: str, mode: str, *, plain: bool = False) -> Target:
     container: Container | None = None if plain else world.engine.found[f"id-{service}"]
     return Target(name=service, place=Place(volume=VOLUMES[service]), container=container, mode=mode)

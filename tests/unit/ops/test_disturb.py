@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from tests.fakes.backup_world import BackupWorld
 
@@ -11,11 +9,6 @@ from monops.domain.errors import EngineError, Terminated
 from monops.ops.disturb import paused, repair, stopped
 
 NAME = "p-prometheus-1"
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> BackupWorld:
-    return BackupWorld(tmp_path)
 
 
 def _cut_short(world: BackupWorld, act: str, *, times: int = 1) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from tests.fakes.backup_world import NOW, BackupWorld
@@ -12,16 +11,6 @@ from tests.fakes.memory_store import MemoryStore
 
 from monops.domain.errors import Locked, StoreUnreachable
 from monops.ops.lock import LIFE, Lease, locked
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> BackupWorld:
-    return BackupWorld(tmp_path)
-
-
-@pytest.fixture
-def store(world: BackupWorld) -> MemoryStore:
-    return MemoryStore(now=world.clock.now)
 
 
 def locks(store: MemoryStore) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from tests.fakes.backup_world import BackupWorld
@@ -14,11 +13,6 @@ from monops.ops.disturb import repair
 from monops.ops.prometheus_snapshot import can_remove, snapshot
 
 PLACE = Place(volume="prom", images=("sha256:1",))
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> BackupWorld:
-    return BackupWorld(tmp_path)
 
 
 def left(world: BackupWorld) -> set[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import tarfile
-from pathlib import Path
 
 import pytest
 from tests.fakes.backup_world import BackupWorld
@@ -18,16 +17,6 @@ from monops.ops.sources import Selection
 from monops.ops.tarball import stream_tarball, tarballs
 
 GZIP = Packing(compression="gzip", level=6)
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> BackupWorld:
-    return BackupWorld(tmp_path)
-
-
-@pytest.fixture
-def store(world: BackupWorld) -> MemoryStore:
-    return MemoryStore(now=world.clock.now)
 
 
 def names(data: bytes) -> set[str]:

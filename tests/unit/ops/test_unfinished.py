@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import pytest
 from tests.fakes.backup_runs import keys, manifest_of, run, source
@@ -12,16 +11,6 @@ from tests.fakes.memory_store import MemoryStore
 
 from monops.domain.tree import Entry
 from monops.ops.verify import verify
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> BackupWorld:
-    return BackupWorld(tmp_path)
-
-
-@pytest.fixture
-def store(world: BackupWorld) -> MemoryStore:
-    return MemoryStore(now=world.clock.now)
 
 
 def interrupted(world: BackupWorld, store: MemoryStore) -> set[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 from tests.fakes.backup_world import BackupWorld
@@ -16,11 +15,6 @@ from monops.ops.catalogue import read_catalogue
 from monops.ops.snapshots import snapshots
 from monops.ops.sources import Selection
 from monops.ops.verify import VerifyReport, verify
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> BackupWorld:
-    return BackupWorld(tmp_path)
 
 
 @pytest.fixture

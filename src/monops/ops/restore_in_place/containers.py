@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
 from pathlib import PurePosixPath
 
 from monops.domain.errors import VolumeMissing
 from monops.domain.place import Place
 from monops.domain.ports import Container, Engine, Mount
+from monops.ops.disturb import STOP_WITHIN
 from monops.ops.outside import Outside
 from monops.ops.restore_in_place.state import Member, member
 
-#: How long a service may take to stop by itself.
-STOP_WITHIN = timedelta(seconds=120)
 _RUNNING = ("running", "paused", "restarting")
 #: What the labels of monops's own helper containers begin with.
 _HELPER = "io.monops."
