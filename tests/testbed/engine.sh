@@ -65,9 +65,9 @@ _engine_start() {
   local pid=$!
   disown "$pid"
   printf '%s %s\n' "$pid" "$(_start_time "$pid")" >"$ENGINE_PID_FILE"
-  wait_for 60 _answers && return
+  wait_for 180 _answers && return
   tail -n 5 "$ENGINE_LOG" >&2
-  die "dockerd did not answer within 60 s; its log is $ENGINE_LOG"
+  die "dockerd did not answer within 180 s; its log is $ENGINE_LOG"
 }
 
 engine_up() {

@@ -264,8 +264,9 @@ class DockerEngine:
         return Helper(exit_code=code, output=output)
 
     def _remove(self, container: str) -> None:
+        """With the unnamed volumes that its image asked for; a volume given to it by name stays, whatever the name."""
         with contextlib.suppress(MonopsError, _not_found()), self._translated("remove a helper container"):
-            self._api().remove_container(container, force=True, v=False)
+            self._api().remove_container(container, force=True, v=True)
 
     @contextmanager
     def _translated(self, doing: str) -> Iterator[None]:
