@@ -11,7 +11,7 @@ from typing import Literal
 
 Kind = Literal["counter", "gauge", "histogram"]
 
-#: Upper bounds of `request_duration_seconds`, in seconds: the alert's limit of 30 s is one of them, and there is room above it.
+#: Upper bounds of `request_duration_seconds`, in seconds: the alert's limit of 30 s is one, with room above it.
 REQUEST_BUCKETS = (0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 45.0, 60.0, 120.0)
 #: Upper bounds of `api_latency_seconds`, in seconds.
 API_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)

@@ -14,7 +14,8 @@ GROUP = RuleGroup(
             severity="critical",
             team="platform",
             summary="The last backup of {{ $labels.source }} failed",
-            description="The last backup of {{ $labels.source }} to {{ $labels.destination }} failed (success is {{ $value }}).",
+            description="The last backup of {{ $labels.source }} to {{ $labels.destination }} failed (success is"
+            " {{ $value }}).",
         ),
         Alert(
             # A daily job and two hours' grace.

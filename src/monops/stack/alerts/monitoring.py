@@ -22,7 +22,8 @@ GROUP = RuleGroup(
             severity="critical",
             team="platform",
             summary="Prometheus {{ $labels.instance }} runs an old configuration",
-            description="The last reload of the configuration failed (value {{ $value }}); {{ $labels.instance }} runs the one"
+            description="The last reload of the configuration failed (value {{ $value }}); {{ $labels.instance"
+            " }} runs the one"
             " before, and would not start on this one.",
         ),
         Alert(
@@ -60,7 +61,8 @@ GROUP = RuleGroup(
             severity="critical",
             team="platform",
             summary="Prometheus {{ $labels.instance }} cannot keep its data in order",
-            description="{{ $value | humanize }} compactions, truncations or log segments of {{ $labels.instance }} failed"
+            description="{{ $value | humanize }} compactions, truncations or log segments of {{ $labels.instance"
+            " }} failed"
             " in 3 hours: a full disk, wrong owners, or damage.",
         ),
         Alert(
@@ -81,7 +83,8 @@ GROUP = RuleGroup(
             severity="critical",
             team="platform",
             summary="Alertmanager {{ $labels.instance }} runs an old configuration",
-            description="The last reload of the configuration failed (value {{ $value }}); {{ $labels.instance }} runs the one"
+            description="The last reload of the configuration failed (value {{ $value }}); {{ $labels.instance"
+            " }} runs the one"
             " before, and would not start on this one.",
         ),
         Alert(
@@ -100,7 +103,8 @@ GROUP = RuleGroup(
             severity="warning",
             team="platform",
             summary="Container {{ $labels.name }} is near its memory limit",
-            description="{{ $labels.name }} uses {{ $value | humanizePercentage }} of its memory limit; at 100% it is killed.",
+            description="{{ $labels.name }} uses {{ $value | humanizePercentage }} of its memory limit; at 100%"
+            " it is killed.",
         ),
         Alert(
             name="ContainerOutOfMemory",

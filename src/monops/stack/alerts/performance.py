@@ -1,6 +1,6 @@
 """Performance: slow or failing requests.
 
-Thresholds are the setup document's. It names no durations, and none is added: the values are rates over 5 minutes already.
+Thresholds are the setup document's. It names no durations, and none is added: the values are rates over 5 minutes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ GROUP = RuleGroup(
             severity="warning",
             team="orchestrator",
             summary="Requests to {{ $labels.provider }} are slow",
-            description="The slowest 5% of the requests to {{ $labels.provider }} take {{ $value | humanizeDuration }}"
+            description="The slowest 5% of the requests to {{ $labels.provider }} take {{ $value |"
+            " humanizeDuration }}"
             " or longer (P95), more than 30 s.",
         ),
         Alert(
@@ -26,7 +27,8 @@ GROUP = RuleGroup(
             severity="critical",
             team="orchestrator",
             summary="Requests to {{ $labels.provider }} fail",
-            description="{{ $value | humanizePercentage }} of the requests to {{ $labels.provider }} failed, more than 10%.",
+            description="{{ $value | humanizePercentage }} of the requests to {{ $labels.provider }} failed,"
+            " more than 10%.",
         ),
         Alert(
             name="HighApiErrorRate",
@@ -34,7 +36,8 @@ GROUP = RuleGroup(
             severity="critical",
             team="orchestrator",
             summary="The API answers with errors",
-            description="{{ $value | humanizePercentage }} of the requests to the API ended with an error, more than 10%.",
+            description="{{ $value | humanizePercentage }} of the requests to the API ended with an error, more"
+            " than 10%.",
         ),
     ),
 )

@@ -14,7 +14,8 @@ GROUP = RuleGroup(
             severity="warning",
             team="orchestrator",
             summary="Daily quota of {{ $labels.provider }} is nearly used up",
-            description="{{ $value | humanizePercentage }} of today's quota of {{ $labels.provider }} is used, more than 90%.",
+            description="{{ $value | humanizePercentage }} of today's quota of {{ $labels.provider }} is used,"
+            " more than 90%.",
         ),
         Alert(
             name="QuotaExceeded",

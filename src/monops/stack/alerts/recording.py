@@ -41,7 +41,8 @@ GROUP = RuleGroup(
         ),
         Record(
             name="queue:bullmq_jobs_failed:ratio_rate5m",
-            expr="sum by (queue) (rate(bullmq_jobs_failed_total[5m])) / (sum by (queue) (rate(bullmq_jobs_failed_total[5m]))"
+            expr="sum by (queue) (rate(bullmq_jobs_failed_total[5m])) / (sum by (queue)"
+            " (rate(bullmq_jobs_failed_total[5m]))"
             " + sum by (queue) (rate(bullmq_jobs_completed_total[5m])))",
         ),
         Record(

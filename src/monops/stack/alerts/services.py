@@ -9,7 +9,8 @@ from monops.stack.alerts.model import Alert, RuleGroup
 
 GROUP = RuleGroup(
     name="services",
-    about="Services that do not answer. Alertmanager mutes ServiceDown where a more exact alert fires for the same instance.",
+    about="Services that do not answer. Alertmanager mutes ServiceDown where a more exact alert fires for the"
+    " same instance.",
     rules=(
         Alert(
             name="ServiceDown",
@@ -37,7 +38,8 @@ GROUP = RuleGroup(
             severity="critical",
             team="orchestrator",
             summary="Redis {{ $labels.instance }} is down",
-            description="The Redis exporter has not reached {{ $labels.instance }} for 1 minute (redis_up is {{ $value }})."
+            description="The Redis exporter has not reached {{ $labels.instance }} for 1 minute (redis_up is {{"
+            " $value }})."
             " The queue stands still.",
         ),
     ),
