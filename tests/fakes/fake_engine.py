@@ -13,7 +13,9 @@ from monops.domain.ports import (
     Grafana,
     Helper,
     Listed,
+    Memory,
     Mount,
+    Network,
     Probe,
     Prometheus,
     PrometheusStatus,
@@ -86,6 +88,12 @@ class FakeEngine:
 
     def volume(self, name: str) -> Volume:
         return Volume(name=name, mountpoint="", labels={})
+
+    def networks(self) -> tuple[Network, ...]:
+        return (Network(name="bridge", gateway="172.17.0.1"),)
+
+    def memory(self, container_id: str) -> Memory | None:
+        return None
 
     def image_digest(self, image_id: str) -> str:
         return image_id

@@ -10,16 +10,14 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from datetime import timedelta
+from typing import Any
 
 from monops.domain.errors import EngineError, EngineUnreachable, MonopsError, NotFound, VolumeMissing
 from monops.domain.nearest import did_you_mean
-from monops.domain.ports import Container, Helper, Listed, Machine, Mount, Probe, Reader, Volume
-
-if TYPE_CHECKING:
-    import docker
+from monops.domain.ports import Container, Helper, Listed, Machine, Memory, Network, Probe, Reader, Volume
+from monops.edges.docker_client import DockerClient, not_found
+from monops.edges.docker_items import container_of, listed_of, time_of, volume_of
 
 #: Put on every container that monops creates, so that a later run can clear away what a killed one left.
 LABEL = "io.monops.helper"
@@ -31,36 +29,23 @@ _INSPECT_WITHIN = 15
 _NO_SHELL = re.compile(r"executable file not found|no such file or directory|exec format error", re.IGNORECASE)
 
 
-class DockerEngine:
+class DockerEngine(DockerClient):
     """The engine that DOCKER_HOST or the default socket names."""
 
     def __init__(self, environment: Mapping[str, str], machine: Machine) -> None:
-        self._environment = dict(environment)
+        super().__init__(environment)
         self._machine = machine
-        self._client: docker.DockerClient | None = None
         self._shells: dict[str, str] = {}
-
-    @property
-    def address(self) -> str:
-        return self._environment.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
-
-    @property
-    def is_local(self) -> bool:
-        return self.address.startswith("unix://")
-
-    @property
-    def host(self) -> str:
-        return "127.0.0.1" if self.is_local else (urlsplit(self.address).hostname or "127.0.0.1")
 
     def listed(self) -> tuple[Listed, ...]:
         with self._translated("list containers"):
-            return tuple(_listed(item) for item in self._api().containers(all=True))
+            return tuple(listed_of(item) for item in self._api().containers(all=True))
 
     def containers(self, ids: Sequence[str]) -> tuple[Container, ...]:
         found = []
         for container_id in ids:
-            with contextlib.suppress(_not_found()):
-                found.append(_container(self._inspect(container_id)))
+            with contextlib.suppress(not_found()):
+                found.append(container_of(self._inspect(container_id)))
         return tuple(found)
 
     def probe(self, container_id: str) -> Probe:
@@ -75,13 +60,13 @@ class DockerEngine:
         )
         ended = [entry["End"] for entry in health.get("Log") or () if entry.get("End")]
         with self._translated("tell the time"):
-            now = _time(self._api().info()["SystemTime"])
-        return Probe(timedelta(microseconds=interval / 1000), now - _time(ended[-1]) if ended else None)
+            now = time_of(self._api().info()["SystemTime"])
+        return Probe(timedelta(microseconds=interval / 1000), now - time_of(ended[-1]) if ended else None)
 
     def container(self, name_or_id: str) -> Container:
         try:
-            return _container(self._inspect(name_or_id))
-        except _not_found() as error:
+            return container_of(self._inspect(name_or_id))
+        except not_found() as error:
             names = [c.name for c in self.listed()]
             raise VolumeMissing(
                 f"there is no container {name_or_id!r}.{did_you_mean(name_or_id, names)}", remedy="docker ps --all"
@@ -89,21 +74,40 @@ class DockerEngine:
 
     def volumes(self) -> tuple[Volume, ...]:
         with self._translated("list volumes"):
-            return tuple(_volume(item) for item in self._api().volumes().get("Volumes") or ())
+            return tuple(volume_of(item) for item in self._api().volumes().get("Volumes") or ())
 
     def volume(self, name: str) -> Volume:
         """Asked for by name and never created by asking, as `docker run -v` would."""
         try:
             with self._translated("inspect a volume"):
-                return _volume(self._api().inspect_volume(name))
-        except _not_found() as error:
+                return volume_of(self._api().inspect_volume(name))
+        except not_found() as error:
             names = [v.name for v in self.volumes()]
             raise VolumeMissing(
                 f"there is no volume {name!r}.{did_you_mean(name, names)}", remedy="docker volume ls"
             ) from error
 
+    def networks(self) -> tuple[Network, ...]:
+        with self._translated("list networks"):
+            found = self._api().networks()
+        return tuple(
+            Network(name=item["Name"], gateway=next((c.get("Gateway") or "" for c in _ranges(item)), ""))
+            for item in found
+        )
+
+    def memory(self, container_id: str) -> Memory | None:
+        with contextlib.suppress(not_found()), self._translated("read a container's memory"):
+            stats = self._api().stats(container_id, stream=False, one_shot=True).get("memory_stats") or {}
+            if "usage" not in stats:
+                return None
+            # As `docker stats` counts: pages that the kernel can drop at once are nobody's. cgroup v1, then v2.
+            inside = stats.get("stats") or {}
+            cache = inside.get("total_inactive_file", inside.get("inactive_file", 0))
+            return Memory(used=max(0, stats["usage"] - cache), limit=stats.get("limit") or 0)
+        return None
+
     def image_digest(self, image_id: str) -> str:
-        with self._translated("inspect an image"), contextlib.suppress(_not_found()):
+        with self._translated("inspect an image"), contextlib.suppress(not_found()):
             digests = self._api().inspect_image(image_id).get("RepoDigests") or ()
             return str(digests[0]) if digests else image_id
         return image_id
@@ -149,7 +153,7 @@ class DockerEngine:
                 # As bytes: a name need not be UTF-8.
                 raw = path.encode(errors="surrogateescape")
                 chunks, _ = self._api(timeout=600).get_archive(container_id, raw, chunk_size=1 << 20)
-        except _not_found() as error:
+        except not_found() as error:
             raise NotFound(f"{path} is not in container {container_id[:12]}", remedy="docker ps --all") from error
         reader = _ChunkReader(chunks, self)
         try:
@@ -212,23 +216,6 @@ class DockerEngine:
                 remedy=f"docker unpause {name_or_id[:12]}; if that hangs too: restart the Docker engine",
             ) from error
 
-    # --- below: the client -------------------------------------------------------------------------
-
-    def _api(self, timeout: int = 60) -> Any:
-        if self._client is None:
-            import docker
-
-            kept = {k: v for k, v in self._environment.items() if k.startswith("DOCKER_")}
-            try:
-                self._client = docker.from_env(environment=kept or {"DOCKER_HOST": self.address}, timeout=60)
-                self._client.ping()
-            except Exception as error:
-                self._client = None
-                raise self._unreachable(error) from error
-        api = self._client.api
-        api.timeout = timeout
-        return api
-
     def _create(
         self, volume: str, image: str, command: list[str], *, writable: bool, entrypoint: str | None = None
     ) -> str:
@@ -265,35 +252,8 @@ class DockerEngine:
 
     def _remove(self, container: str) -> None:
         """With the unnamed volumes that its image asked for; a volume given to it by name stays, whatever the name."""
-        with contextlib.suppress(MonopsError, _not_found()), self._translated("remove a helper container"):
+        with contextlib.suppress(MonopsError, not_found()), self._translated("remove a helper container"):
             self._api().remove_container(container, force=True, v=True)
-
-    @contextmanager
-    def _translated(self, doing: str) -> Iterator[None]:
-        from docker import errors
-        from requests import exceptions
-
-        try:
-            yield
-        except errors.NotFound:
-            raise
-        except errors.APIError as error:
-            raise EngineError(
-                f"Docker could not {doing}: {error.explanation or error}", remedy="docker info; docker ps --all"
-            ) from error
-        except (errors.DockerException, exceptions.RequestException) as error:
-            raise self._unreachable(error) from error
-
-    def _unreachable(self, error: Exception) -> EngineUnreachable:
-        text = str(error)
-        if "ermission denied" in text:
-            return EngineUnreachable(
-                f"not allowed to talk to Docker at {self.address}",
-                remedy="run as root, or join the group: sudo usermod -aG docker $USER",
-            )
-        return EngineUnreachable(
-            f"no Docker engine answers at {self.address}", remedy="start it: sudo systemctl start docker; docker info"
-        )
 
 
 class _ChunkReader:
@@ -313,79 +273,5 @@ class _ChunkReader:
         return bytes(taken)
 
 
-def _not_found() -> type[Exception]:
-    from docker import errors
-
-    return errors.NotFound
-
-
-def _volume(item: Mapping[str, Any]) -> Volume:
-    return Volume(name=item["Name"], mountpoint=item.get("Mountpoint") or "", labels=item.get("Labels") or {})
-
-
-def _container(item: Mapping[str, Any]) -> Container:
-    config, state, network = item["Config"], item["State"], item.get("NetworkSettings") or {}
-    labels = config.get("Labels") or {}
-    name = item["Name"].lstrip("/")
-    return Container(
-        id=item["Id"],
-        name=name,
-        image=config.get("Image") or "",
-        image_id=item.get("Image") or "",
-        state=state.get("Status") or "",
-        health=(state.get("Health") or {}).get("Status") or "",
-        project=labels.get("com.docker.compose.project", ""),
-        service=labels.get("com.docker.compose.service", name),
-        command=(*(config.get("Entrypoint") or ()), *(config.get("Cmd") or ())),
-        environment=dict(pair.partition("=")[::2] for pair in config.get("Env") or ()),
-        labels=labels,
-        mounts=tuple(_mount(mount) for mount in item.get("Mounts") or ()),
-        ports=_published(network.get("Ports") or {}),
-        addresses={
-            name: found["IPAddress"]
-            for name, found in (network.get("Networks") or {}).items()
-            if found.get("IPAddress")
-        },
-        working_dir=config.get("WorkingDir") or "/",
-        user=config.get("User") or "",
-        raw=item,
-    )
-
-
-def _listed(item: Mapping[str, Any]) -> Listed:
-    labels = item.get("Labels") or {}
-    name = (item.get("Names") or ["/"])[0].lstrip("/")
-    return Listed(
-        id=item["Id"],
-        name=name,
-        image=item.get("Image") or "",
-        project=labels.get("com.docker.compose.project", ""),
-        service=labels.get("com.docker.compose.service", name),
-        mounts=tuple(_mount(mount) for mount in item.get("Mounts") or ()),
-    )
-
-
-def _time(text: str) -> datetime:
-    """Go's RFC 3339 with nanoseconds; Python knows microseconds."""
-    return datetime.fromisoformat(re.sub(r"(\.\d{6})\d*", r"\1", text)).astimezone(UTC)
-
-
-def _mount(item: Mapping[str, Any]) -> Mount:
-    return Mount(
-        type=item.get("Type") or "",
-        name=item.get("Name") or "",
-        source=item.get("Source") or "",
-        destination=item.get("Destination") or "",
-        writable=bool(item.get("RW", True)),
-    )
-
-
-def _published(ports: Mapping[str, Any]) -> dict[int, tuple[str, int]]:
-    found = {}
-    for port, bindings in ports.items():
-        number, _, protocol = port.partition("/")
-        for binding in bindings or ():
-            if protocol == "tcp" and ":" not in binding.get("HostIp", ""):
-                found[int(number)] = (binding.get("HostIp") or "0.0.0.0", int(binding["HostPort"]))  # noqa: S104
-                break
-    return found
+def _ranges(network: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return list((network.get("IPAM") or {}).get("Config") or ())

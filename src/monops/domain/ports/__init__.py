@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from monops.domain.ports.engine import Container, Engine, Helper, Listed, Mount, Probe, Volume
+from monops.domain.ports.engine import Container, Engine, Helper, Listed, Memory, Mount, Network, Probe, Volume
 from monops.domain.ports.machine import Clock, Journal, LocalFiles, Machine, Progress
 from monops.domain.ports.packing import Codec, Packing, Sqlite
 from monops.domain.ports.services import Grafana, Prometheus, PrometheusStatus, Services
@@ -25,7 +25,9 @@ __all__ = [
     "Listed",
     "LocalFiles",
     "Machine",
+    "Memory",
     "Mount",
+    "Network",
     "Packing",
     "Probe",
     "Progress",

@@ -91,6 +91,24 @@ class Volume:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """A network of the engine."""
+
+    name: str
+    #: The engine host's address in it; "" where it has none.
+    gateway: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """What a container uses of its memory, in bytes."""
+
+    used: int
+    #: The host's memory where the container has no limit.
+    limit: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Helper:
     """What a helper container's script did."""
 
@@ -128,6 +146,12 @@ class Engine(Protocol):
     def volumes(self) -> tuple[Volume, ...]: ...
 
     def volume(self, name: str) -> Volume: ...
+
+    def networks(self) -> tuple[Network, ...]: ...
+
+    def memory(self, container_id: str) -> Memory | None:
+        """What it uses now; None where it does not run."""
+        ...
 
     def image_digest(self, image_id: str) -> str:
         """`name@sha256:…` where a registry gave one, else the image id."""
