@@ -87,6 +87,7 @@ def run(arguments: Sequence[str]) -> int:
     settings = _early_settings(arguments)
     try:
         code = cli.main(list(arguments), prog_name="monops", standalone_mode=False)
+        _done()
         return int(code or 0)
     except click.exceptions.Exit as stop:
         return int(stop.exit_code)
@@ -142,6 +143,12 @@ def _terminate(number: int, frame: FrameType | None) -> None:
     # A second one must not interrupt the mending.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise Terminated
+
+
+def _done() -> None:
+    """The result is out: a signal while Python takes itself apart must not turn it into a failure."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _early_settings(arguments: Sequence[str]) -> Settings:

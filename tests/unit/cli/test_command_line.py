@@ -21,8 +21,8 @@ from monops.domain.exits import MEANINGS, Exit
 
 @pytest.fixture(autouse=True)
 def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No engine, no configuration of this machine, and the handler of SIGTERM as it was."""
-    before = signal.getsignal(signal.SIGTERM)
+    """No engine, no configuration of this machine, and the signals' handlers as they were."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     for name in ("MONOPS_CONFIG", "MONOPS_S3_URL", "MONOPS_PROJECT", "MONOPS_REACH", "XDG_CONFIG_HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no-docker.sock")
@@ -31,7 +31,8 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     yield
-    signal.signal(signal.SIGTERM, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture
