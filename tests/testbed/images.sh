@@ -13,6 +13,7 @@ IMAGES=(
   "$NODE_EXPORTER_IMAGE node-exporter $NODE_EXPORTER_IMAGE"
   "$REDIS_IMAGE redis $REDIS_IMAGE"
   "$REDIS_EXPORTER_IMAGE redis-exporter $REDIS_EXPORTER_IMAGE"
+  "$SAMPLE_APP_IMAGE python $SAMPLE_APP_IMAGE"
   "$GRAFANA_IMAGE grafana $GRAFANA_OFFICIAL_IMAGE"
   "$CADVISOR_IMAGE cadvisor $CADVISOR_OFFICIAL_IMAGE"
   "$S3_IMAGE radosgw -"
@@ -102,9 +103,10 @@ images_status() {
   say "images: up ($wanted; stand-ins: ${stand_ins[*]:-none})"
 }
 
-# images_env: where an official image is there, it takes its stand-in's place in the stack.
+# images_env: what Grafana and cAdvisor are here. Where an official image is there, it takes its stand-in's place.
 images_env() {
   _images_look
-  [[ -z ${IMAGES_HAVE[$GRAFANA_OFFICIAL_IMAGE]:-} ]] || printf 'export GRAFANA_IMAGE=%q\n' "$GRAFANA_OFFICIAL_IMAGE"
-  [[ -z ${IMAGES_HAVE[$CADVISOR_OFFICIAL_IMAGE]:-} ]] || printf 'export CADVISOR_IMAGE=%q\n' "$CADVISOR_OFFICIAL_IMAGE"
+  [[ -z ${IMAGES_HAVE[$GRAFANA_OFFICIAL_IMAGE]:-} ]] || GRAFANA_IMAGE=$GRAFANA_OFFICIAL_IMAGE
+  [[ -z ${IMAGES_HAVE[$CADVISOR_OFFICIAL_IMAGE]:-} ]] || CADVISOR_IMAGE=$CADVISOR_OFFICIAL_IMAGE
+  printf 'export GRAFANA_IMAGE=%q\nexport CADVISOR_IMAGE=%q\n' "$GRAFANA_IMAGE" "$CADVISOR_IMAGE"
 }

@@ -1,11 +1,18 @@
 # Programs that tests and benchmarks compare with or unpack by.
 # shellcheck shell=bash
 
-TOOLS=(age zstd pigz borgbackup restic)
+# The page on instrumentation has TypeScript, which the tests compile and run: that takes nodejs and npm.
+TOOLS=(age zstd pigz borgbackup restic nodejs npm)
 # In the machine's own suite these two are old enough to have another command line or speed.
 TOOLS_FROM_FORKY=(age restic)
 
-_tool_command() { [[ $1 == borgbackup ]] && printf borg || printf '%s' "$1"; }
+_tool_command() {
+  case $1 in
+    borgbackup) printf borg ;;
+    nodejs) printf node ;;
+    *) printf '%s' "$1" ;;
+  esac
+}
 
 tools_up() {
   local tool

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from monops.cli.progress import TerminalProgress
 from monops.cli.settings import Settings
 from monops.domain.config import COMPRESSION, DestinationSection
 from monops.domain.destination import DirectoryTarget, S3Settings, parse_destination
-from monops.domain.errors import UsageFault
+from monops.domain.errors import MonopsError, UsageFault
 from monops.domain.nearest import did_you_mean, listed
-from monops.domain.ports import Folders, Packing, Store, Writer
+from monops.domain.ports import Compose, Folders, Packing, StackFolder, Store, Writer
+from monops.domain.stack import COMPOSE_FILE, STACK_FOLDER
 from monops.domain.units import parse_size
 from monops.edges import config_file
 from monops.ops.outside import Outside
 from monops.ops.sources import Selection
+
+if TYPE_CHECKING:
+    from monops.ops.init_choices import HostFacts
+    from monops.ops.stack_up import Starter
 
 
 class Wiring:
@@ -110,6 +117,74 @@ class Wiring:
                 "a tarball is not for a terminal", remedy="monops backup prometheus --to - > prometheus.tar.zst"
             )
         return sys.stdout.buffer
+
+    # --- the stack's files -------------------------------------------------------------------------
+
+    def stack_folder(self, directory: str) -> StackFolder:
+        """Where `monops init DIR` writes: DIR/monitoring, or DIR itself where it is such a folder already."""
+        from monops.edges.stack_folder import LocalStackFolder
+
+        here = Path(directory)
+        is_it = here.resolve().name == STACK_FOLDER or (here / COMPOSE_FILE).is_file()
+        return LocalStackFolder(os.path.normpath(here if is_it else here / STACK_FOLDER))
+
+    def compose_file(self) -> Path:
+        """The stack's Compose file: the configuration's, or that of the setup document, here or upward.
+
+        Raises UsageFault.
+        """
+        if self.config.stack.compose:
+            found = Path(self._from_config(self.config.stack.compose))
+            if not found.is_file():
+                raise UsageFault(
+                    f"{self.config_path} names the Compose file {found}, which is not there",
+                    remedy="mend [stack] compose in it; or write the stack anew: monops init",
+                )
+            return Path(os.path.relpath(found))
+        here = Path.cwd()
+        for folder in (here, *here.parents):
+            for path in (folder / COMPOSE_FILE, folder / STACK_FOLDER / COMPOSE_FILE):
+                if path.is_file():
+                    return Path(os.path.relpath(path))
+        raise UsageFault(
+            f"there is no {COMPOSE_FILE} here or above", remedy="monops init, or go to the folder where it was run"
+        )
+
+    def compose(self) -> Compose:
+        """Docker Compose on the stack's file."""
+        from monops.edges.compose_cli import ComposeCli
+
+        project = self.settings.project or self.environment.get("MONOPS_PROJECT") or None
+        return ComposeCli(str(self.compose_file()), self.environment, project=project)
+
+    def starter(self) -> Starter:
+        """What `stack up` needs."""
+        from monops.edges.stack_folder import LocalStackFolder
+        from monops.ops.stack_up import Starter
+
+        outside, compose = self.outside(), self.compose()
+        return Starter(
+            compose=compose,
+            engine=outside.engine,
+            clock=outside.clock,
+            progress=outside.progress,
+            folder=LocalStackFolder(str(Path(compose.file).parent)),
+        )
+
+    def host_facts(self) -> HostFacts:
+        """What `init` wants to know of this machine; what Docker usually has where no engine answers."""
+        from monops.edges.stack_folder import root_is_shared
+        from monops.ops.init_choices import HostFacts
+
+        address = ""
+        with contextlib.suppress(MonopsError):
+            networks = self.outside().engine.networks()
+            address = next((network.gateway for network in networks if network.name == "bridge"), "")
+        return HostFacts(bridge_address=address or "172.17.0.1", root_is_shared=root_is_shared())
+
+    def secret_file(self, path: str | None) -> str | None:
+        """The secret in a file that a person named. Raises ConfigurationError."""
+        return config_file.read_secret(path) if path else None
 
     # --- destinations ------------------------------------------------------------------------------
 

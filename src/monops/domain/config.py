@@ -23,6 +23,8 @@ class StackSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     #: The Compose project's name, where an engine has several.
     project: _Name | None = None
+    #: The Compose file, for `monops stack`; its folder holds the stack's other files.
+    compose: _Name | None = None
 
 
 class ServiceSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -89,6 +91,13 @@ class BackupSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     identity_file: _Name | None = None
 
 
+class NotifySection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[notify]: who is told how a run went."""
+
+    #: The node exporter's textfile folder: after each backup monops leaves its metrics there, for Prometheus.
+    textfile: _Name | None = None
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole file. Every section may be left out."""
 
@@ -99,6 +108,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sources: dict[Literal["prometheus", "grafana", "alertmanager", "config"], SourceSection] = {}
     destinations: dict[str, DestinationSection] = {}
     backup: BackupSection = BackupSection()
+    notify: NotifySection = NotifySection()
 
     def services(self) -> Mapping[str, ServiceSection]:
         """The three service sections by name."""

@@ -11,6 +11,8 @@ from monops.domain.nearest import did_you_mean, listed
 from monops.domain.place import Place
 from monops.domain.ports import Container, Listed, Mount
 
+#: What `monops init` calls the stack's folder and the Compose file in it, after the setup document.
+STACK_FOLDER, COMPOSE_FILE = "monitoring", "docker-compose.monitoring.yml"
 #: The sources, in the order in which they are captured.
 SOURCES = ("prometheus", "grafana", "alertmanager", "config")
 

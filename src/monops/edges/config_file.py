@@ -8,6 +8,7 @@ from pathlib import Path
 
 from monops.domain.config import Config, parse
 from monops.domain.errors import ConfigurationError
+from monops.domain.stack import STACK_FOLDER
 
 NAME = "monops.toml"
 
@@ -15,7 +16,8 @@ NAME = "monops.toml"
 def load(given: str | None, environment: Mapping[str, str]) -> tuple[Config, str | None]:
     """The configuration and where it is; (defaults, None) where there is none. Raises ConfigurationError.
 
-    Order: --config, MONOPS_CONFIG, upward from here, the user's folder, the system's folder.
+    Order: --config, MONOPS_CONFIG, upward from here (in each folder, then in its `monitoring/`, where `monops init`
+    puts it), the user's folder, the system's folder.
     Source: XDG Base Directory Specification.
     """
     named = given or environment.get("MONOPS_CONFIG")
@@ -45,7 +47,7 @@ def _candidates(environment: Mapping[str, str]) -> list[Path]:
     here = Path.cwd()
     user = environment.get("XDG_CONFIG_HOME") or str(Path(environment.get("HOME", "/")) / ".config")
     return [
-        *(folder / NAME for folder in (here, *here.parents)),
+        *(path / NAME for folder in (here, *here.parents) for path in (folder, folder / STACK_FOLDER)),
         Path(user) / "monops" / NAME,
         Path("/etc/monops") / NAME,
     ]

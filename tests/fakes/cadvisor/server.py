@@ -32,6 +32,7 @@ def _label_sets(now: float) -> list[tuple[str, str, dict[str, float]]]:
             "container_last_seen": now,
             "container_start_time_seconds": STARTED,
             "container_cpu_usage_seconds_total": cores * up,
+            "container_cpu_cfs_periods_total": int(up * 10),
             "container_cpu_cfs_throttled_periods_total": int(up / 30),
             "container_memory_working_set_bytes": int(memory * wave),
             "container_memory_usage_bytes": int(memory * wave * 1.2),
@@ -61,7 +62,7 @@ def metrics(now: float) -> str:
     lines = [
         "# HELP cadvisor_version_info A metric with a constant '1' value; this one comes from a stand-in.",
         "# TYPE cadvisor_version_info gauge",
-        'cadvisor_version_info{cadvisorRevision="stand-in",cadvisorVersion="v0.53.0-stand-in",dockerVersion=""} 1',
+        'cadvisor_version_info{cadvisorRevision="stand-in",cadvisorVersion="v0.60.5-stand-in",dockerVersion=""} 1',
     ]
     label_sets = _label_sets(now)
     for metric in label_sets[0][2]:

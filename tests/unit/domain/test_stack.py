@@ -74,7 +74,7 @@ def bind(source: str, destination: str) -> Mount:
         ("prom/alertmanager", "alertmanager"),
         ("prom/node-exporter", "node-exporter"),
         ("oliver006/redis_exporter:v1-alpine", "redis-exporter"),
-        ("ghcr.io/google/cadvisor:v0.53.0", "cadvisor"),
+        ("ghcr.io/google/cadvisor:v0.60.5", "cadvisor"),
         ("redis:8", None),
         ("grafana/loki", None),
         ("sha256:0123456789abcdef", None),

@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+from monops.domain.ports.compose import Compose
 from monops.domain.ports.engine import Container, Engine, Helper, Listed, Memory, Mount, Network, Probe, Volume
 from monops.domain.ports.machine import Clock, Journal, LocalFiles, Machine, Progress
 from monops.domain.ports.packing import Codec, Packing, Sqlite
 from monops.domain.ports.services import Grafana, Prometheus, PrometheusStatus, Services
+from monops.domain.ports.stack_files import StackFolder
 from monops.domain.ports.stores import Store, Stored
 from monops.domain.ports.streams import Reader, Writer
 from monops.domain.ports.volumes import Folders, Tree, Volumes, VolumeWriter
@@ -16,6 +18,7 @@ from monops.domain.ports.volumes import Folders, Tree, Volumes, VolumeWriter
 __all__ = [
     "Clock",
     "Codec",
+    "Compose",
     "Container",
     "Engine",
     "Folders",
@@ -36,6 +39,7 @@ __all__ = [
     "Reader",
     "Services",
     "Sqlite",
+    "StackFolder",
     "Store",
     "Stored",
     "Tree",

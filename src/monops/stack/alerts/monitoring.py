@@ -74,7 +74,7 @@ GROUP = RuleGroup(
             severity="warning",
             team="platform",
             summary="Prometheus {{ $labels.instance }} throws samples away",
-            description="{{ $value | humanize }} samples a second are out of order, out of bounds or double;"
+            description='{{ $value | printf "%.4g" }} samples a second are out of order, out of bounds or double;'
             " the targets they come from look healthy.",
         ),
         Alert(

@@ -40,10 +40,12 @@ GROUP = RuleGroup(
             expr="max by (provider) (quota_daily_used) / max by (provider) (quota_daily_limit)",
         ),
         Record(
+            # Where no job has ever completed, its counter may not be there yet: that counts as 0, and all have failed.
             name="queue:bullmq_jobs_failed:ratio_rate5m",
-            expr="sum by (queue) (rate(bullmq_jobs_failed_total[5m])) / (sum by (queue)"
-            " (rate(bullmq_jobs_failed_total[5m]))"
-            " + sum by (queue) (rate(bullmq_jobs_completed_total[5m])))",
+            expr="sum by (queue) (rate(bullmq_jobs_failed_total[5m]))"
+            " / (sum by (queue) (rate(bullmq_jobs_failed_total[5m]))"
+            " + (sum by (queue) (rate(bullmq_jobs_completed_total[5m]))"
+            " or sum by (queue) (rate(bullmq_jobs_failed_total[5m])) * 0))",
         ),
         Record(
             name="name:container_memory_used:ratio",
