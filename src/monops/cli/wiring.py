@@ -25,6 +25,7 @@ from monops.ops.sources import Selection
 
 if TYPE_CHECKING:
     from monops.ops.init_choices import HostFacts
+    from monops.ops.live import Live
     from monops.ops.stack_up import Starter
 
 
@@ -70,10 +71,7 @@ class Wiring:
             names=tuple(dict.fromkeys(names)) or self.config.backup.sources,
             mode=capture,
             modes={name: section.capture for name, section in services.items()},
-            project=self.settings.project
-            or self.config.stack.project
-            or self.environment.get("MONOPS_PROJECT")
-            or None,
+            project=self._project(),
             containers={name: s.container for name, s in services.items() if s.container},
             volumes={name: s.volume for name, s in services.items() if s.volume},
             paths={str(name): self._from_config(s.path) for name, s in self.config.sources.items()},
@@ -128,6 +126,39 @@ class Wiring:
         is_it = here.resolve().name == STACK_FOLDER or (here / COMPOSE_FILE).is_file()
         return LocalStackFolder(os.path.normpath(here if is_it else here / STACK_FOLDER))
 
+    def own_folder(self) -> StackFolder:
+        """The folder of the stack's files. Raises UsageFault where there is none."""
+        from monops.edges.stack_folder import LocalStackFolder
+
+        return LocalStackFolder(str(self.compose_file().parent))
+
+    def live(self) -> Live:
+        """The running services, to ask them about what they watch."""
+        from monops.edges.http_services import HttpServices
+        from monops.ops.live import Live
+
+        outside = self.outside()
+        services = self.config.services()
+        urls = {name: section.url for name, section in services.items() if section.url}
+        return Live(
+            engine=outside.engine,
+            services=HttpServices(outside.engine, urls=urls),
+            clock=outside.clock,
+            project=self._project(),
+            containers={name: section.container for name, section in services.items() if section.container},
+            addressed=frozenset(urls),
+        )
+
+    def pairs(self, flag: str, words: Sequence[str]) -> list[tuple[str, str]]:
+        """NAME=VALUE words. Raises UsageFault."""
+        found = [(name, value) for name, equals, value in (word.partition("=") for word in words) if equals and name]
+        if len(found) != len(words):
+            raise UsageFault(f"{flag} wants NAME=VALUE", remedy=f"for example: {flag} severity=critical")
+        return found
+
+    def _project(self) -> str | None:
+        return self.settings.project or self.config.stack.project or self.environment.get("MONOPS_PROJECT") or None
+
     def compose_file(self) -> Path:
         """The stack's Compose file: the configuration's, or that of the setup document, here or upward.
 
@@ -159,7 +190,6 @@ class Wiring:
 
     def starter(self) -> Starter:
         """What `stack up` needs."""
-        from monops.edges.stack_folder import LocalStackFolder
         from monops.ops.stack_up import Starter
 
         outside, compose = self.outside(), self.compose()
@@ -168,7 +198,7 @@ class Wiring:
             engine=outside.engine,
             clock=outside.clock,
             progress=outside.progress,
-            folder=LocalStackFolder(str(Path(compose.file).parent)),
+            folder=self.own_folder(),
         )
 
     def host_facts(self) -> HostFacts:

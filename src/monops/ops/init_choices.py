@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from monops.domain.errors import UsageFault
-from monops.stack.alerts.model import seconds
+from monops.domain.units import parse_duration
 from monops.stack.options import LIMITS, Limit, StackOptions
 
 #: Choices that are options as they are.
@@ -99,7 +99,7 @@ def _check(options: StackOptions) -> None:
         if value and not pattern.match(value):
             raise UsageFault(f"{flag} {value!r} is none", remedy=f"for example: {flag} {example}")
     try:
-        seconds(options.retention_time)
+        parse_duration(options.retention_time)
     except ValueError as error:
         raise UsageFault(
             f"--retention-time {options.retention_time!r} is no duration", remedy="for example: --retention-time 30d"

@@ -122,7 +122,6 @@ def _settings(options: StackOptions) -> Iterator[ShippedFile]:
         "scrape_interval": f"{scrape}s",
         "scrape_timeout": f"{min(10, scrape)}s",
         "redis_passwords": False,
-        "reach": "127.0.0.1" if options.bind_address == "0.0.0.0" else options.bind_address,  # noqa: S104
     }
     yield ShippedFile(COMPOSE_FILE, _filled(f"{COMPOSE_FILE}.j2", values))
     yield ShippedFile(".env", _filled("env.j2", values))

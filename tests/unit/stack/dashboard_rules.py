@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from grafana_foundation_sdk.models import units
+from tests.unit.stack.promql import AGGREGATIONS, Selector, selectors
 
 from monops.stack.alerts import records
 from monops.stack.metrics import BACKUP_METRICS, BROWSER_WORKERS, CONTRACT
-from tests.unit.stack.promql import AGGREGATIONS, Selector, selectors
 
 Model = dict[str, Any]
 Rule = Callable[[Model], list[str]]
@@ -28,7 +28,9 @@ RECORDED = {record.name for record in records()}
 GAUGES = {metric.name for metric in (*CONTRACT, *BACKUP_METRICS) if metric.kind == "gauge"}
 OURS = {name for metric in (*CONTRACT, *BACKUP_METRICS) for name in metric.series}
 #: What exporters and Prometheus itself expose.
-EXPORTED = re.compile(r"(node|redis|container|prometheus|alertmanager|process|go)_\w+|up|ALERTS|scrape_duration_seconds")
+EXPORTED = re.compile(
+    r"(node|redis|container|prometheus|alertmanager|process|go)_\w+|up|ALERTS|scrape_duration_seconds"
+)
 ZERO = "or on () vector(0)"
 
 
@@ -93,7 +95,9 @@ def no_fixed_datasource(model: Model) -> list[str]:
     """Wherever a data source is named, it is the chosen one; and it is named wherever something is asked."""
     faults = [f"{path} is {value!r}" for path, value in _named("datasource", model) if value != DATA_SOURCE]
     asking = [*panels(model), *(target for _, target in targets(model)), *choices(model)]
-    return faults + [f"{one.get('title') or one.get('name')}: no data source" for one in asking if "datasource" not in one]
+    return faults + [
+        f"{one.get('title') or one.get('name')}: no data source" for one in asking if "datasource" not in one
+    ]
 
 
 def _named(key: str, value: object, path: str = "$") -> Iterator[tuple[str, object]]:
@@ -132,7 +136,7 @@ def panel_title_description(model: Model) -> list[str]:
     return faults + [
         f"{panel.get('title')}: does not say when to worry"
         for panel in panels(model)
-        if not re.search(r"\b(Worry|Any is too many|Each needs)\b", panel.get("description", ""))
+        if not re.search(r"\b(worry|too many|each needs)\b", panel.get("description", "").lower())
     ]
 
 
@@ -142,9 +146,8 @@ def panel_units(model: Model) -> list[str]:
     for panel in panels(model):
         defaults = panel["fieldConfig"]["defaults"]
         properties = [found for override in panel["fieldConfig"]["overrides"] for found in override["properties"]]
-        for unit in (defaults.get("unit"), *(found["value"] for found in properties if found["id"] == "unit")):
-            if unit not in UNITS or unit == "none":
-                faults.append(f"{panel['title']}: the unit {unit!r}")
+        shown = [defaults.get("unit"), *(found["value"] for found in properties if found["id"] == "unit")]
+        faults += [f"{panel['title']}: the unit {unit!r}" for unit in shown if unit not in UNITS - {"none"}]
         if defaults.get("unit") == "percentunit" and (defaults.get("min"), defaults.get("max")) != (0, 1):
             faults.append(f"{panel['title']}: a share without a scale from 0 to 1")
     return faults

@@ -9,13 +9,28 @@ from monops.domain.ports.compose import Compose
 from monops.domain.ports.engine import Container, Engine, Helper, Listed, Memory, Mount, Network, Probe, Volume
 from monops.domain.ports.machine import Clock, Journal, LocalFiles, Machine, Progress
 from monops.domain.ports.packing import Codec, Packing, Sqlite
-from monops.domain.ports.services import Grafana, Prometheus, PrometheusStatus, Services
+from monops.domain.ports.services import (
+    Alertmanager,
+    Answer,
+    Grafana,
+    LiveServices,
+    Prometheus,
+    PrometheusQueries,
+    PrometheusStatus,
+    RoutedAlert,
+    RuleAlert,
+    ScrapeTarget,
+    Series,
+    Services,
+)
 from monops.domain.ports.stack_files import StackFolder
 from monops.domain.ports.stores import Store, Stored
 from monops.domain.ports.streams import Reader, Writer
 from monops.domain.ports.volumes import Folders, Tree, Volumes, VolumeWriter
 
 __all__ = [
+    "Alertmanager",
+    "Answer",
     "Clock",
     "Codec",
     "Compose",
@@ -26,6 +41,7 @@ __all__ = [
     "Helper",
     "Journal",
     "Listed",
+    "LiveServices",
     "LocalFiles",
     "Machine",
     "Memory",
@@ -35,8 +51,13 @@ __all__ = [
     "Probe",
     "Progress",
     "Prometheus",
+    "PrometheusQueries",
     "PrometheusStatus",
     "Reader",
+    "RoutedAlert",
+    "RuleAlert",
+    "ScrapeTarget",
+    "Series",
     "Services",
     "Sqlite",
     "StackFolder",

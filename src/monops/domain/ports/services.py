@@ -1,4 +1,4 @@
-"""Prometheus and Grafana over HTTP."""
+"""Prometheus, Grafana and Alertmanager over HTTP."""
 
 from __future__ import annotations
 
@@ -22,6 +22,69 @@ class PrometheusStatus:
     #: As `runtimeinfo` shows it, e.g. `15d or 10GiB`.
     retention: str
     out_of_order: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """One series of an answer."""
+
+    labels: Mapping[str, str]
+    #: (Unix time in seconds, value as Prometheus writes it: "0.5", "NaN", "+Inf").
+    points: tuple[tuple[float, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a query gave."""
+
+    #: "vector", "matrix", "scalar" or "string".
+    kind: str
+    #: Sorted by labels.
+    series: tuple[Series, ...]
+    #: Warnings and infos of the server.
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleAlert:
+    """An alert as Prometheus sees it."""
+
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    #: "pending" or "firing".
+    state: str
+    #: RFC 3339.
+    active_at: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoutedAlert:
+    """An alert as Alertmanager has it."""
+
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    #: "active", "suppressed" or "unprocessed".
+    state: str
+    silenced_by: tuple[str, ...]
+    inhibited_by: tuple[str, ...]
+    receivers: tuple[str, ...]
+    #: RFC 3339.
+    starts_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScrapeTarget:
+    """A target as Prometheus sees it."""
+
+    job: str
+    instance: str
+    url: str
+    #: "up", "down" or "unknown".
+    health: str
+    last_error: str
+    #: RFC 3339.
+    last_scrape: str
 
 
 class Prometheus(Protocol):
@@ -60,6 +123,19 @@ class Grafana(Protocol):
     def version(self) -> str | None: ...
 
 
+class Alertmanager(Protocol):
+    """A running Alertmanager over HTTP. Raises ServiceUnreachable and ServiceError."""
+
+    @property
+    def url(self) -> str: ...
+
+    def ready(self) -> bool: ...
+
+    def alerts(self) -> tuple[RoutedAlert, ...]:
+        """What it has, silenced and inhibited ones too."""
+        ...
+
+
 class Services(Protocol):
     """Finds the HTTP side of a container."""
 
@@ -73,4 +149,37 @@ class Services(Protocol):
 
     def answers(self, container: Container, port: int, path: str) -> bool:
         """Whether `GET path` on that port of the container gives 200."""
+        ...
+
+
+class PrometheusQueries(Protocol):
+    """A running Prometheus, asked about what it watches. Raises ServiceUnreachable and ServiceError."""
+
+    @property
+    def url(self) -> str: ...
+
+    def evaluate(self, promql: str, at: float) -> Answer:
+        """An instant query of any kind. Raises UsageFault for what is no PromQL."""
+        ...
+
+    def evaluate_range(self, promql: str, start: float, end: float, step: float) -> Answer:
+        """A query over a range, every `step` seconds. Raises UsageFault for what is no PromQL."""
+        ...
+
+    def alerts(self) -> tuple[RuleAlert, ...]:
+        """What is pending or firing."""
+        ...
+
+    def targets(self) -> tuple[ScrapeTarget, ...]: ...
+
+
+class LiveServices(Protocol):
+    """Finds the services to ask about what they watch."""
+
+    def prometheus(self, container: Container | None) -> PrometheusQueries:
+        """Raises ServiceUnreachable. Without a container only a configured URL is tried."""
+        ...
+
+    def alertmanager(self, container: Container | None) -> Alertmanager:
+        """Raises ServiceUnreachable."""
         ...

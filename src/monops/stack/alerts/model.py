@@ -9,6 +9,8 @@ from typing import Literal
 
 import yaml
 
+from monops.domain.units import parse_duration
+
 Severity = Literal["critical", "warning", "info", "none"]
 #: Who is asked to act: those who run the machines and this stack, or those who run the application.
 Team = Literal["platform", "orchestrator"]
@@ -65,24 +67,16 @@ class TimeScale:
         """`5m` scaled, as Prometheus writes it. Never shorter than a second."""
         if self.factor == 1 or not text:
             return text
-        return f"{max(1, round(seconds(text) * self.factor))}s"
+        return f"{max(1, self._seconds(text))}s"
 
     def expression(self, text: str) -> str:
         """Every range `[5m]` in a PromQL expression scaled, but to no less than 5 s: a rate needs samples."""
         if self.factor == 1:
             return text
-        return re.sub(r"\[(\w+)\]", lambda found: f"[{max(5, round(seconds(found[1]) * self.factor))}s]", text)
+        return re.sub(r"\[(\w+)\]", lambda found: f"[{max(5, self._seconds(found[1]))}s]", text)
 
-
-_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "y": 31536000}
-
-
-def seconds(text: str) -> float:
-    """A duration as Prometheus writes it, in seconds: `1h30m` is 5400. Raises ValueError."""
-    parts = re.findall(r"(\d+)(ms|[smhdwy])", text)
-    if not parts or "".join(number + unit for number, unit in parts) != text:
-        raise ValueError(f"{text!r} is no duration")
-    return float(sum(int(number) * _UNITS[unit] for number, unit in parts))
+    def _seconds(self, text: str) -> int:
+        return round(parse_duration(text).total_seconds() * self.factor)
 
 
 class _Dumper(yaml.SafeDumper):

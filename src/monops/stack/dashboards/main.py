@@ -66,8 +66,8 @@ OVERVIEW = Row(
             ),
             Stat(
                 title="Firing alerts",
-                about="Alerts that fire now, without Watchdog, which always does. Critical ones want a person now,"
-                " the others today. What they are: Prometheus, /alerts.",
+                about="Alerts that fire now, without Watchdog, which always does. Worry about critical ones now,"
+                " about the others today. Which they are: Prometheus, /alerts.",
                 unit="short",
                 targets=(
                     Target(expr=or_zero('count(ALERTS{alertstate="firing", severity="critical"})'), legend="critical"),
@@ -194,7 +194,9 @@ QUOTA = Row(
                     Column(name="Limit today", expr=f"max by (provider) (quota_daily_limit{PROVIDER})", unit="short"),
                     Column(
                         name="Used this month",
-                        expr=or_zero(f"max by (provider) (quota_monthly_used{PROVIDER})"),
+                        # 0 where a provider has no monthly quota.
+                        expr=f"max by (provider) (quota_monthly_used{PROVIDER})"
+                        f" or max by (provider) (quota_daily_used{PROVIDER}) * 0",
                         unit="short",
                     ),
                     Column(

@@ -1,0 +1,60 @@
+"""What every HTTP edge shares: sessions without proxies, bounded waiting, answers that may be anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from monops.domain.errors import ServiceUnreachable
+
+if TYPE_CHECKING:
+    import requests
+
+#: Seconds.
+TIMEOUT = 10.0
+
+
+def new_session() -> requests.Session:
+    import requests
+
+    session = requests.Session()
+    # A proxy of the environment is for the internet, never for a container.
+    session.trust_env = False
+    session.headers["User-Agent"] = "monops"
+    return session
+
+
+def status_of(session: requests.Session, url: str) -> int | None:
+    """The status of a GET, or None where nobody answers."""
+    import requests
+
+    if not urlsplit(url).hostname:
+        return None
+    try:
+        return session.get(url, timeout=(2.0, TIMEOUT), allow_redirects=False).status_code
+    except requests.RequestException:
+        return None
+
+
+def json_of(answer: requests.Response) -> dict[str, Any]:
+    try:
+        content = answer.json()
+    except ValueError:
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+@contextmanager
+def answering(service: str, url: str, path: str) -> Iterator[None]:
+    """Raises ServiceUnreachable where nobody answers, or not in time."""
+    import requests
+
+    remedy = f"curl -m 10 {url}/-/ready"
+    try:
+        yield
+    except requests.Timeout as error:
+        raise ServiceUnreachable(f"{service} at {url} did not answer {path} in time", remedy=remedy) from error
+    except requests.RequestException as error:
+        raise ServiceUnreachable(f"{service} at {url} does not answer", remedy=remedy) from error
