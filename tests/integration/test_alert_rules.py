@@ -14,8 +14,9 @@ from tests.integration.fixtures import engine_problem
 from tests.integration.restored import prometheus_image
 from tests.integration.support import docker
 
+from monops.domain.units import parse_duration
 from monops.stack.alerts import GROUPS, alerts, records
-from monops.stack.alerts.model import Alert, Record, RuleGroup, TimeScale, as_yaml, rule_file, seconds
+from monops.stack.alerts.model import Alert, Record, RuleGroup, TimeScale, as_yaml, rule_file
 
 EXTERNAL_URL = "https://prometheus.example.com"
 #: How many steps an alert must stay silent on series that are well.
@@ -48,8 +49,11 @@ def alert_cases(example: Example) -> Iterator[Case]:
     """What promtool has to find on an example of an alert."""
     rule = RULES[example.alert]
     assert isinstance(rule, Alert)
-    step = round(seconds(example.step))
-    fires_at = round(seconds(example.true_from) + (seconds(rule.holds_for) if rule.holds_for else 0))
+    step = round(parse_duration(example.step).total_seconds())
+    fires_at = round(
+        parse_duration(example.true_from).total_seconds()
+        + (parse_duration(rule.holds_for).total_seconds() if rule.holds_for else 0)
+    )
     firing = {
         "exp_labels": {"severity": example.severity, "team": example.team, **example.labels},
         "exp_annotations": {
@@ -67,7 +71,7 @@ def alert_cases(example: Example) -> Iterator[Case]:
         # Up to one evaluation before, which is the boundary.
         yield _case(example, "not before", example.sick, alert_rule_test=expect([], *range(0, fires_at, step)))
     if example.over_at:
-        over_at = round(seconds(example.over_at))
+        over_at = round(parse_duration(example.over_at).total_seconds())
         yield _case(example, "stops", example.sick, alert_rule_test=expect([], over_at, over_at + step))
     else:
         yield _case(example, "goes on", example.sick, alert_rule_test=expect([firing], LATE * step))
@@ -180,7 +184,9 @@ class Wrong:
 def _wrong_rules() -> Iterator[Wrong]:
     for alert in alerts():
         step = next((example.step for example in EXAMPLES if example.alert == alert.name), "1m")
-        later = f"{round(seconds(alert.holds_for or '0s') + seconds(step))}s"
+        later = (
+            f"{round(parse_duration(alert.holds_for or '0s').total_seconds() + parse_duration(step).total_seconds())}s"
+        )
         yield Wrong(f"{alert.name}: for {later}", replace(alert, holds_for=later))
         if alert.holds_for:
             half = TimeScale(0.5).duration(alert.holds_for)

@@ -216,6 +216,13 @@ class Wiring:
         """The secret in a file that a person named. Raises ConfigurationError."""
         return config_file.read_secret(path) if path else None
 
+    def textfile(self) -> StackFolder | None:
+        """The node exporter's textfile folder, where the configuration names one."""
+        from monops.edges.stack_folder import LocalStackFolder
+
+        path = self.config.notify.textfile
+        return LocalStackFolder(self._from_config(path)) if path else None
+
     # --- destinations ------------------------------------------------------------------------------
 
     def stores(self, given: Sequence[str]) -> tuple[Store, ...]:

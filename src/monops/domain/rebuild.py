@@ -104,6 +104,25 @@ def _without_value(match: re.Match[str]) -> str:
     return f"{match['name']}{match['between']}{_REMOVED}"
 
 
+#: Variables that say where and what, never with which password.
+_HARMLESS = re.compile(r"^(COMPOSE_\w+|\w+_(IMAGE|PORT|ADDRESS|URL|USER|PREFIX|OPTIONS)|IMAGE|PORT)$")
+_HARMLESS_URL = re.compile(r"^https?://[\w.-]+(:\d+)?/?$")
+
+
+def is_harmless_environment(data: bytes) -> bool:
+    """Whether a `.env` file holds nothing but images, ports, addresses and the like. In doubt it does not."""
+    for line in data.decode("utf-8", errors="replace").splitlines():
+        name, _, value = line.partition("=")
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        if not _HARMLESS.match(name) or _SECRET_NAME.search(name):
+            return False
+        # A path or a query can be a token: the address of a Slack webhook is nothing else.
+        if name.endswith("_URL") and not _HARMLESS_URL.match(value):
+            return False
+    return True
+
+
 def is_secret_file(path: str) -> bool:
     """Whether a file of the stack holds secrets by its name: `.env`, anything in `secrets/`, keys."""
     parts = path.lower().split("/")

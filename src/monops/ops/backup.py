@@ -40,6 +40,8 @@ class SourceReport:
     objects_new: int
     objects_reused: int
     error: MonopsError | None = None
+    #: Of the whole source, what was stored before included.
+    bytes_inside: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,6 +214,11 @@ def _report(destination: Destination, taken: dict[str, Taken], seconds: float) -
                 objects_new=count.objects_new,
                 objects_reused=count.objects_reused,
                 error=result.error,
+                bytes_inside=sum(
+                    destination.records[key].bytes_inside
+                    for key in (result.record.objects if result.record is not None else ())
+                    if key in destination.records
+                ),
             )
         )
     return RunReport(

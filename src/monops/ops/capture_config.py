@@ -9,9 +9,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 from monops.domain.errors import MonopsError, VolumeMissing
+from monops.domain.layout import MARKER
 from monops.domain.place import Place
 from monops.domain.ports import Container, Mount, Reader, Tree
-from monops.domain.rebuild import is_secret_file, rebuild_facts
+from monops.domain.rebuild import is_harmless_environment, is_secret_file, rebuild_facts
 from monops.domain.stack import Stack
 from monops.domain.tree import Entry, Kind, parents
 from monops.ops.capture import Capture, Naming, Target, inline_of
@@ -24,6 +25,8 @@ _CONFIG_FOLDERS = ("/etc/prometheus", "/etc/alertmanager", "/etc/grafana", "/var
 _FILES, _WORKING_DIR = "com.docker.compose.project.config_files", "com.docker.compose.project.working_dir"
 #: A configuration folder holds texts: anything larger is data in the wrong place.
 _LARGEST = 32 << 20
+#: Where `monops init` keeps what it changed.
+_OLD_VERSIONS = ".monops/before/"
 #: What a private key in PEM holds, whatever its file is called. Source: RFC 7468.
 _PRIVATE_KEY = b"PRIVATE KEY-----"
 
@@ -35,7 +38,8 @@ class _Collected:
     with_secrets: bool
     entries: dict[str, Entry] = field(default_factory=dict)
     contents: dict[str, bytes] = field(default_factory=dict)
-    left_out: list[str] = field(default_factory=list)
+    #: Paths on the host.
+    left_out: set[str] = field(default_factory=set)
     warnings: list[str] = field(default_factory=list)
 
     def add(self, path: str, entry: Entry, data: bytes) -> None:
@@ -57,7 +61,8 @@ class _Collected:
 def capture_config(outside: Outside, stack: Stack | None, target: Target, naming: Naming) -> Iterator[Capture]:
     """Read the files as they are: `<service>/<path in the container>`, `compose/…`, `containers/<service>.json`.
 
-    Files that hold secrets (`.env`, `secrets/`) go in only if the backup is encrypted; else a warning names them.
+    Files that can hold secrets (`secrets/`, a `.env` of more than images and ports) go in only if the backup is
+    encrypted; else a warning names them.
     """
     found = _Collected(with_secrets=bool(naming.recipients))
     with ExitStack() as opened:
@@ -171,28 +176,34 @@ def _collect_compose(outside: Outside, found: _Collected, stack: Stack) -> None:
 
 
 def _collect(found: _Collected, tree: Tree, prefix: str, *, only: str = "", rename: str = "") -> None:
-    wanted = []
-    for entry in (tree.entry(only),) if only else tree.walk():
-        if entry is None or entry.kind is not Kind.FILE:
+    wanted, doubtful = [], []
+    there = [entry for entry in ((tree.entry(only),) if only else tree.walk()) if entry is not None]
+    # A store of backups in the folder: a backup of backups would double with each run.
+    stores = tuple(posixpath.dirname(e.path) + "/" for e in there if posixpath.basename(e.path) == MARKER)
+    for entry in there:
+        if entry.kind is not Kind.FILE or entry.path.startswith((*stores, _OLD_VERSIONS)):
             continue
         target = posixpath.join(prefix, rename or entry.path)
         # Its name there and here: a folder of secrets may be mounted as a whole, or file by file.
-        is_secret = is_secret_file(target) or is_secret_file(posixpath.join(tree.place, entry.path))
-        if is_secret and not found.with_secrets:
-            found.left_out.append(target)
+        origin = posixpath.join(tree.place, entry.path)
+        if (is_secret_file(target) or is_secret_file(origin)) and not found.with_secrets:
+            if posixpath.basename(origin) == ".env" and not is_secret_file(posixpath.dirname(origin) + "/x"):
+                doubtful.append(entry)
+            else:
+                found.left_out.add(origin)
         elif entry.size > _LARGEST:
             found.warnings.append(
                 f"{entry.path} in {tree.place} is not in the backup: it is too large for configuration"
             )
         else:
             wanted.append(entry)
-    contents = inline_of(tree, wanted)
-    for entry in wanted:
+    contents = inline_of(tree, [*wanted, *doubtful])
+    for entry in (*wanted, *doubtful):
         data = contents.get(entry.path)
-        target = posixpath.join(prefix, rename or entry.path)
         if data is None:
             continue
-        if _PRIVATE_KEY in data and not found.with_secrets:
-            found.left_out.append(target)
+        is_secret = _PRIVATE_KEY in data or (entry in doubtful and not is_harmless_environment(data))
+        if is_secret and not found.with_secrets:
+            found.left_out.add(posixpath.join(tree.place, entry.path))
         else:
-            found.add(target, entry, data)
+            found.add(posixpath.join(prefix, rename or entry.path), entry, data)

@@ -115,6 +115,7 @@ def _run(
             objects_new=1 if packed is not None else 0,
             objects_reused=0,
             error=fault,
+            bytes_inside=packed.bytes_inside if packed is not None else 0,
         )
         for name, (mode, packed, fault) in done.items()
     )

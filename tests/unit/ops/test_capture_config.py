@@ -81,13 +81,45 @@ def test_mounted_files_compose_files_and_containers_go_in(world: BackupWorld) ->
     assert json.loads(found["containers/prometheus.json"])["Name"] == "p-prometheus-1"
 
 
-def test_secrets_are_left_out_of_a_plain_backup_and_named(world: BackupWorld) -> None:
+def test_secrets_are_left_out_of_a_plain_backup_and_named(world: BackupWorld, home: Path) -> None:
     found, warnings = contents(world)
     assert b"hunter2" not in b"".join(found.values())
     (warning,) = [line for line in warnings if "not encrypted" in line]
-    assert "compose/.env" in warning
-    assert "prometheus/run/secrets/admin" in warning
+    assert f"{home}/.env" in warning
+    assert f"{home}/secrets/admin" in warning
     assert warning in world.progress.warned
+
+
+@pytest.mark.parametrize(
+    ("text", "goes_in"),
+    [
+        (
+            "# images\nPROMETHEUS_IMAGE=prom/prometheus:v3.5.3\nGRAFANA_PORT=3001\nGRAFANA_URL=http://localhost:3001\n",
+            True,
+        ),
+        ("PROMETHEUS_IMAGE=x\nSLACK_URL=https://hooks.slack.com/services/T0/B0/hunter2\n", False),
+        ("GRAFANA_URL=http://admin:hunter2@localhost:3001\n", False),
+        ("SOMETHING=hunter2\n", False),
+        ("API_TOKEN_PORT=hunter2\n", False),
+    ],
+)
+def test_an_env_file_of_images_and_ports_goes_into_a_plain_backup(
+    world: BackupWorld, home: Path, text: str, goes_in: bool
+) -> None:
+    (home / ".env").write_text(text)
+    found, warnings = contents(world)
+    assert ("compose/.env" in found) is goes_in
+    assert any(f"{home}/.env" in line for line in warnings) is not goes_in
+    assert b"hunter2" not in b"".join(found.values())
+
+
+def test_a_store_of_backups_and_old_versions_in_a_mounted_folder_are_left_out(world: BackupWorld, home: Path) -> None:
+    for name in ("rules/backups/monops.json", "rules/backups/objects/x.tar", "rules/.monops/before/1/a.yml"):
+        (home / name).parent.mkdir(parents=True, exist_ok=True)
+        (home / name).write_text("old")
+    found, _ = contents(world)
+    assert "prometheus/etc/prometheus/rules/a.yml" in found
+    assert b"old" not in found.values()
 
 
 @pytest.mark.parametrize("source", ["secrets/admin", "elsewhere"])

@@ -9,8 +9,9 @@ from html.parser import HTMLParser
 
 import pytest
 
+from monops.domain.units import parse_duration
 from monops.stack.alerts import alerts, records
-from monops.stack.alerts.model import Alert, seconds
+from monops.stack.alerts.model import Alert
 from monops.stack.metrics import BACKUP_METRICS, CONTRACT
 from monops.stack.runbook_page import as_html, index_html
 from monops.stack.runbooks import pages
@@ -126,7 +127,7 @@ def test_a_page_says_the_limits_and_times_of_its_rule(name: str) -> None:
         assert re.search(rf"(?<![\d.]){re.escape(limit)}(?![\d.]*\d)", meaning), f"{limit} is not in: {meaning}"
     windows = re.findall(r"\[(\w+)\]", alert.expr) + ["5m"] * ("rate5m" in alert.expr)
     for duration in filter(None, (alert.holds_for, *windows)):
-        assert seconds(duration) > 0
+        assert parse_duration(duration).total_seconds() > 0
         assert _words_of(duration) in meaning
     assert bool(alert.holds_for) != ("at once" in meaning)
     assert f"Severity {alert.severity}, for the {alert.team} team" in meaning

@@ -7,11 +7,13 @@ import click
 from monops.cli.settings import Settings
 from monops.cli.show import error_text, show_json, show_lines, table
 from monops.cli.wiring import Wiring
+from monops.domain.errors import MonopsError
 from monops.domain.exits import Exit
 from monops.domain.units import show_size
 from monops.ops.backup import BackupReport, RunReport, SourceReport, backup
 from monops.ops.capture import MODES
 from monops.ops.tarball import stream_tarball, tarballs
+from monops.ops.tell_prometheus import tell_failure, tell_report
 
 
 @click.command(
@@ -48,10 +50,19 @@ def COMMAND(  # noqa: N802 - the name by which commands are found
             stream_tarball(wiring.outside(), selection, wiring.stdout(), packing)
             return Exit.DONE
         stores = wiring.stores(to)
-        if form == "tarball":
-            report = tarballs(wiring.outside(), selection, stores, packing)
-        else:
-            report = backup(wiring.outside(), selection, stores, packing, break_lock=break_lock)
+        outside, textfile = wiring.outside(), wiring.textfile()
+        try:
+            if form == "tarball":
+                report = tarballs(outside, selection, stores, packing)
+            else:
+                report = backup(outside, selection, stores, packing, break_lock=break_lock)
+        except MonopsError:
+            if textfile is not None:
+                failed = tuple(store.url for store in stores)
+                tell_failure(failed, textfile, outside.progress, outside.clock.now().timestamp())
+            raise
+        if textfile is not None:
+            tell_report(report, textfile, outside.progress, outside.clock.now().timestamp())
     _show(settings, report)
     return exit_code(report)
 
