@@ -35,6 +35,10 @@ RECORDING = next(group for group in GROUPS if group.name == "recording")
 # --- promtool's files ------------------------------------------------------------------------------
 
 
+def _seconds(duration: str) -> float:
+    return parse_duration(duration).total_seconds()
+
+
 def _case(example: Example | RecordExample, name: str, series: Series, **checks: object) -> Case:
     return {
         "name": f"{example.case}: {name}" if example.case else name,
@@ -49,11 +53,8 @@ def alert_cases(example: Example) -> Iterator[Case]:
     """What promtool has to find on an example of an alert."""
     rule = RULES[example.alert]
     assert isinstance(rule, Alert)
-    step = round(parse_duration(example.step).total_seconds())
-    fires_at = round(
-        parse_duration(example.true_from).total_seconds()
-        + (parse_duration(rule.holds_for).total_seconds() if rule.holds_for else 0)
-    )
+    step = round(_seconds(example.step))
+    fires_at = round(_seconds(example.true_from) + (_seconds(rule.holds_for) if rule.holds_for else 0))
     firing = {
         "exp_labels": {"severity": example.severity, "team": example.team, **example.labels},
         "exp_annotations": {
@@ -71,7 +72,7 @@ def alert_cases(example: Example) -> Iterator[Case]:
         # Up to one evaluation before, which is the boundary.
         yield _case(example, "not before", example.sick, alert_rule_test=expect([], *range(0, fires_at, step)))
     if example.over_at:
-        over_at = round(parse_duration(example.over_at).total_seconds())
+        over_at = round(_seconds(example.over_at))
         yield _case(example, "stops", example.sick, alert_rule_test=expect([], over_at, over_at + step))
     else:
         yield _case(example, "goes on", example.sick, alert_rule_test=expect([firing], LATE * step))
@@ -184,9 +185,7 @@ class Wrong:
 def _wrong_rules() -> Iterator[Wrong]:
     for alert in alerts():
         step = next((example.step for example in EXAMPLES if example.alert == alert.name), "1m")
-        later = (
-            f"{round(parse_duration(alert.holds_for or '0s').total_seconds() + parse_duration(step).total_seconds())}s"
-        )
+        later = f"{round(_seconds(alert.holds_for or '0s') + _seconds(step))}s"
         yield Wrong(f"{alert.name}: for {later}", replace(alert, holds_for=later))
         if alert.holds_for:
             half = TimeScale(0.5).duration(alert.holds_for)

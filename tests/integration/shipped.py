@@ -1,0 +1,163 @@
+"""The stack that ships, as a user gets it: `monops init --sample-app`, `monops stack up`, in seconds instead of minutes."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import time
+import urllib.parse
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.integration.support import Monops, command, docker, wait_until
+from tests.integration.web import fetch, query
+
+#: Durations are a fortieth: Prometheus asks every second, 5 minutes are 8 s, and no alert fires on one lost answer.
+TIME_SCALE = "0.025"
+#: What a container runs as: its secrets are this user's alone.
+NOBODY = 65534
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """A stack that `monops init` wrote."""
+
+    #: The stack's folder, where its Compose file is.
+    folder: Path
+    name: str
+    monops: Monops
+    ports: dict[str, int]
+    #: The machine, as containers reach it: they call it host.docker.internal.
+    bridge: str
+
+    @property
+    def prometheus(self) -> str:
+        return f"http://127.0.0.1:{self.ports['prometheus']}"
+
+    @property
+    def alertmanager(self) -> str:
+        return f"http://127.0.0.1:{self.ports['alertmanager']}"
+
+    def container(self, service: str) -> str:
+        return f"{self.name}-{service}"
+
+    def volume(self, service: str) -> Path:
+        """A service's volume on this machine."""
+        return Path(docker("volume", "inspect", "--format", "{{.Mountpoint}}", f"{self.name}_{service}-data"))
+
+    def up(self) -> None:
+        ran = self.monops.run("stack", "up")
+        assert ran.code == 0, ran
+
+    def down(self) -> None:
+        """Away with it, volumes and all."""
+        command(
+            "docker", "compose", "-f", self.folder / "docker-compose.monitoring.yml", "down", "-v", "--timeout", "2"
+        )
+
+    def secret(self, path: str, text: str, *, owner: int = NOBODY) -> None:
+        """A secret as a user writes it: `secrets/alertmanager/webhook-url`."""
+        target = self.folder / path
+        target.touch(mode=0o600)
+        target.write_text(text)
+        os.chown(target, owner, -1)
+
+    def rewrite(self, path: str, old: str, new: str) -> None:
+        """A person's edit of a file."""
+        target = self.folder / path
+        text = target.read_text()
+        assert old in text, f"{path} has no {old!r}"
+        target.write_text(text.replace(old, new))
+
+    @contextmanager
+    def as_it_was(self, *paths: str) -> Iterator[None]:
+        """At the end the files are as they were now; those that are not there now are gone."""
+        before = {path: (self.folder / path).read_text() if (self.folder / path).exists() else None for path in paths}
+        try:
+            yield
+        finally:
+            for path, text in before.items():
+                if text is None:
+                    (self.folder / path).unlink(missing_ok=True)
+                else:
+                    (self.folder / path).write_text(text)
+
+    def misbehave(self, name: str, *providers: str) -> None:
+        """Switches something wrong on in the sample application."""
+        words = urllib.parse.urlencode([("provider", provider) for provider in providers])
+        self._tell(f"misbehave/{name}?{words}")
+
+    def behave(self, name: str = "") -> None:
+        """Switches it off again; everything, if nothing is named."""
+        self._tell(f"behave/{name}")
+
+    def _tell(self, what: str) -> None:
+        fetch(f"http://127.0.0.1:{self.ports['sample-app']}/{what}", method="POST")
+
+    def asked(self, promql: str) -> list[tuple[str, str]]:
+        """What Prometheus answers now: labels as JSON, and the value."""
+        return query(self.prometheus, promql, time.time())
+
+    def is_firing(self, alert: str, **labels: str) -> bool:
+        """Whether Prometheus says so."""
+        matchers = "".join(f', {name}="{value}"' for name, value in labels.items())
+        return bool(self.asked(f'ALERTS{{alertname="{alert}", alertstate="firing"{matchers}}}'))
+
+
+@contextmanager
+def written_stack(folder: Path, *choices: str) -> Iterator[Shipped]:
+    """The files of a stack on ports of its own, not yet up; at the end it is down."""
+    name = f"shipped-{secrets.token_hex(4)}"
+    services = ("prometheus", "grafana", "alertmanager", "cadvisor", "node-exporter", "sample-app")
+    ports = dict(zip(services, free_ports(len(services)), strict=True))
+    monops = Monops(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    words = [word for service, port in ports.items() for word in ("--port", f"{service}={port}")]
+    ran = monops.run(
+        "init", "--sample-app", "--time-scale", TIME_SCALE, "--name", name, "--prefix", name, *words, *choices
+    )
+    assert ran.code == 0, ran
+    stack = folder / "monitoring"
+    settings = dict(line.split("=", 1) for line in (stack / ".env").read_text().splitlines() if "=" in line)
+    shipped = Shipped(stack, name, monops, ports, settings["NODE_EXPORTER_ADDRESS"])
+    try:
+        yield shipped
+    finally:
+        shipped.down()
+
+
+def all_is_well(shipped: Shipped, *, but: Sequence[str] = ()) -> bool:
+    """Whether every target answers, every rule has been asked, and nothing but these alerts fires on this stack."""
+    targets = fetch(f"{shipped.prometheus}/api/v1/targets?state=active")["data"]["activeTargets"]
+    groups = fetch(f"{shipped.prometheus}/api/v1/rules")["data"]["groups"]
+    rules = [rule for group in groups for rule in group["rules"]]
+    firing = {rule["name"] for rule in rules if rule.get("state") == "firing"}
+    return (
+        all(target["health"] == "up" for target in targets)
+        and all(rule["health"] == "ok" for rule in rules)
+        and firing <= {"Watchdog", *but}
+    )
+
+
+def wait_until_well(shipped: Shipped, *, but: Sequence[str] = ()) -> None:
+    """What starting has stirred up is over."""
+    wait_until(lambda: all_is_well(shipped, but=but), "a stack on which all is well")
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports on which nobody listens on this machine."""
+    with ExitStack() as held:
+        found = [held.enter_context(socket.create_server(("", 0))) for _ in range(count)]
+        return [one.getsockname()[1] for one in found]
+
+
+def hurt_write_ahead_log(shipped: Shipped) -> None:
+    """Some bytes in the log that Prometheus reads when it starts are not as it wrote them; it must be stopped."""
+    log = max((shipped.volume("prometheus") / "wal").glob("[0-9]*"), key=lambda path: path.stat().st_size)
+    content = bytearray(log.read_bytes())
+    place = len(content) * 3 // 4
+    content[place : place + 64] = bytes(byte ^ 0xFF for byte in content[place : place + 64])
+    log.write_bytes(content)
