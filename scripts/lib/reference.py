@@ -1,4 +1,7 @@
-"""Writes docs/reference from the code: commands, exit codes, configuration. `--check` says whether it is up to date."""
+"""Writes docs/reference from the code: commands, exit codes, configuration, metrics, alerts, dashboards.
+
+`--check` says whether it is up to date.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import sys
 from pathlib import Path
 
 import click
+import stack_reference
 
 from monops.cli.main import cli
 from monops.domain.exits import MEANINGS
@@ -18,7 +22,12 @@ WRITTEN = "<!-- Written by scripts/lib/reference.py from the code: change it the
 
 def main(arguments: list[str]) -> int:
     """Write the pages, or with --check exit 1 if one differs."""
-    pages = {"commands.md": commands(), "exit-codes.md": exit_codes(), "configuration.md": configuration()}
+    pages = {
+        "commands.md": commands(),
+        "exit-codes.md": exit_codes(),
+        "configuration.md": configuration(),
+        **stack_reference.pages(WRITTEN),
+    }
     stale = []
     for name, text in pages.items():
         path = REFERENCE / name
@@ -78,9 +87,10 @@ def configuration() -> str:
     parts = [
         WRITTEN,
         "# monops.toml\n",
-        "None is needed. It is looked for in this order: `--config`, `MONOPS_CONFIG`, upward from the current folder,",
-        "`~/.config/monops/`, `/etc/monops/`. Relative paths in it start from its own folder. `monops config check`",
-        "says what is wrong in it, with the line; `monops config schema` prints its JSON Schema.\n",
+        "None is needed. It is looked for in this order: `--config`, `MONOPS_CONFIG`, upward from the current folder",
+        "(in each one, then in its `monitoring/`, where `monops init` puts it), `~/.config/monops/`, `/etc/monops/`.",
+        "Relative paths in it start from its own folder. `monops config check` says what is wrong in it, with the",
+        "line; `monops config schema` prints its JSON Schema.\n",
     ]
     for node in ast.parse(source).body:
         if isinstance(node, ast.ClassDef) and node.name.endswith("Section"):
@@ -135,6 +145,7 @@ def _environment() -> list[str]:
         "MONOPS_STATE_DIR": "where monops remembers what it stopped; else /var/lib/monops for root, or "
         "~/.local/state/monops",
         "MONOPS_REACH": "`mountpoint` or `archive`: insist on that way to reach volumes; default `auto`",
+        "PROMETHEUS_IMAGE, GRAFANA_PORT, …": "what `.env` beside the Compose file says, for `monops stack`",
         "MONOPS_HOST": "the host's name in snapshots, for monops in a container",
         "DOCKER_HOST, DOCKER_TLS_VERIFY, DOCKER_CERT_PATH": "the engine, as for docker itself",
         "NO_COLOR": "no colours",

@@ -19,7 +19,7 @@ class Action(Enum):
     CREATE = "create"
     #: Ours and out of date: written anew.
     UPDATE = "update"
-    #: Ours and no longer part of the stack: removed.
+    #: Ours, or given up by name, and no longer part of the stack: removed.
     REMOVE = "remove"
     #: As this version would write it.
     SAME = "same"
@@ -57,12 +57,21 @@ class FileChange:
         lines = difflib.unified_diff(
             before.splitlines(), after.splitlines(), f"{self.path} (now)", f"{self.path} (new)", lineterm=""
         )
-        return list(lines)
+        return [as_bytes(line).decode(errors="replace") for line in lines]
+
+
+def as_text(data: bytes) -> str:
+    """A file's content; what is not UTF-8 in it comes back as it was with `as_bytes`. Source: PEP 383."""
+    return data.decode("utf-8", "surrogateescape")
+
+
+def as_bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
 
 
 def digest(text: str) -> str:
     """What is remembered of a file."""
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(as_bytes(text)).hexdigest()
 
 
 def decide(
@@ -78,7 +87,7 @@ def decide(
         before, after = there.get(path), wanted.get(path)
         action = _action(before, after, written.get(path))
         if path in chosen and action in (Action.EDITED, Action.CONFLICT, Action.DELETED):
-            action = Action.REPLACE if before is not None else Action.CREATE
+            action = Action.CREATE if before is None else Action.REMOVE if after is None else Action.REPLACE
         if action is not None:
             found.append(FileChange(path=path, action=action, before=before, after=after))
     return tuple(found)

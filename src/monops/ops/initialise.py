@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import msgspec
 
 from monops.domain.errors import ConfigurationError, UsageFault
-from monops.domain.generated import Action, FileChange, decide, digest
+from monops.domain.generated import Action, FileChange, as_bytes, as_text, decide, digest
 from monops.domain.nearest import did_you_mean
 from monops.domain.ports import Machine, Progress, StackFolder
 from monops.stack.files import ADMIN_PASSWORD, FOLDERS, RECEIVER_SECRETS, SECRET_OWNERS, check_options, shipped
@@ -31,6 +31,11 @@ class InitPlan:
     #: path -> digest as written last.
     written: dict[str, str]
     is_first: bool
+
+    @property
+    def changing(self) -> tuple[FileChange, ...]:
+        """What would be written or removed."""
+        return tuple(change for change in self.changes if change.changes)
 
     def of(self, *actions: Action) -> tuple[FileChange, ...]:
         return tuple(change for change in self.changes if change.action in actions)
@@ -77,15 +82,17 @@ def plan_init(folder: StackFolder, options: StackOptions, replace: Iterable[str]
     check_options(options)
     last, written = remembered(folder)
     wanted = {file.path: file.text for file in shipped(options)}
-    there = {path: _text(folder.read(path)) for path in {*wanted, *written}}
+    there = {path: None if (data := folder.read(path)) is None else as_text(data) for path in {*wanted, *written}}
     chosen = tuple(replace)
+    # A file of a service left out, kept because it was edited, can be given up by its name.
+    known = {*wanted, *(path for path in written if there[path] is not None)}
     for path in chosen:
-        if path != "all" and path not in wanted:
+        if path != "all" and path not in known:
             raise UsageFault(
-                f"--replace: there is no file {path!r} in the stack.{did_you_mean(path, wanted)}",
+                f"--replace: there is no file {path!r} in the stack.{did_you_mean(path, known)}",
                 remedy="monops init --check",
             )
-    changes = decide(wanted, there, written, wanted if "all" in chosen else chosen)
+    changes = decide(wanted, there, written, {*chosen, *wanted} if "all" in chosen else chosen)
     return InitPlan(folder=folder.path, options=options, changes=changes, written=written, is_first=last is None)
 
 
@@ -105,17 +112,17 @@ def apply_init(
     written = dict(plan.written)
     for change in plan.changes:
         if change.before is not None and change.changes:
-            folder.write(f"{KEPT}/{stamp}/{change.path}", change.before.encode(), mode=0o600)
+            folder.write(f"{KEPT}/{stamp}/{change.path}", as_bytes(change.before), mode=0o600)
         if change.action is Action.REMOVE:
             folder.remove(change.path)
             written.pop(change.path, None)
         elif change.changes and change.after is not None:
-            folder.write(change.path, change.after.encode())
+            folder.write(change.path, as_bytes(change.after))
         if change.after is not None:
             # Of an edited file too: what we would have written is no news next time.
             written[change.path] = digest(change.after)
     for path in FOLDERS:
-        folder.make_folder(path, mode=0o755)
+        folder.make_folder(path)
     made = _secrets(plan.options, folder, machine, progress, password)
     record = {"options": msgspec.to_builtins(plan.options), "written": dict(sorted(written.items()))}
     folder.write(RECORD, json.dumps(record, indent=2).encode() + b"\n")
@@ -147,7 +154,3 @@ def _secrets(
     folder.write(ADMIN_PASSWORD, (password or machine.token(32)).encode(), mode=0o600)
     folder.give_to(ADMIN_PASSWORD, SECRET_OWNERS["grafana"])
     return (ADMIN_PASSWORD,)
-
-
-def _text(data: bytes | None) -> str | None:
-    return None if data is None else data.decode("utf-8", errors="replace")

@@ -17,22 +17,27 @@ class StackFolder(Protocol):
         """None where there is none."""
         ...
 
-    def write(self, path: str, data: bytes, *, mode: int = 0o644) -> None:
-        """Whole or not at all; folders on the way are made."""
+    def write(self, path: str, data: bytes, *, mode: int | None = None) -> None:
+        """Whole or not at all. Folders on the way are made, for all to read whatever the umask: services run as others.
+
+        Without a mode a file that is there keeps its own, and its owner; a new one can be read by all.
+        """
         ...
 
     def remove(self, path: str) -> None:
         """With the folders that it leaves empty; absent is fine."""
         ...
 
-    def make_folder(self, path: str, *, mode: int) -> None: ...
-
-    def give_to(self, path: str, uid: int) -> bool:
-        """Make a file belong to a user; whether that is so now. Only root may."""
+    def make_folder(self, path: str, *, mode: int | None = None) -> None:
+        """With this mode, also where it is there already; without one, for all to read, and left alone if there."""
         ...
 
-    def names(self, path: str) -> tuple[str, ...]:
-        """The files in a folder, sorted; none where it is not there."""
+    def give_to(self, path: str, uid: int) -> bool:
+        """Make a file belong to a user, and readable to nobody else; whether that is so now. Only root may."""
+        ...
+
+    def names(self, path: str) -> tuple[str, ...] | None:
+        """The files in a folder, sorted; none where it is not there; None where it may not be looked into."""
         ...
 
     def owner(self, path: str) -> int | None:
