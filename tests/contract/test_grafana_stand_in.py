@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from tests.fakes.grafana import check_consistency
+from tests.fakes.grafana.settings import SettingsError, from_environment
 from tests.fakes.grafana_process import FOLDER, StandIn, until
 
 # What is on disk
@@ -162,3 +163,14 @@ def test_a_lock_is_waited_for_counted_and_told_by_health(stand_in: StandIn) -> N
     stand_in.until_it_wrote(5)
     assert stand_in.call("/api/health", auth=None).status == 200
     assert b"Database locked, sleeping then retrying" in (stand_in.root / "log").read_bytes()
+
+
+def test_an_option_can_come_from_a_file(tmp_path: Path) -> None:
+    """As the image's run.sh has it: with the file's text, and never beside the option itself."""
+    (tmp_path / "password").write_text("from a file\n")
+    named = {"GF_SECURITY_ADMIN_PASSWORD__FILE": str(tmp_path / "password")}
+    assert from_environment(named).admin_password == "from a file"
+    with pytest.raises(SettingsError, match="exclusive"):
+        from_environment({**named, "GF_SECURITY_ADMIN_PASSWORD": "both"})
+    with pytest.raises(SettingsError, match="cannot read"):
+        from_environment({"GF_SECURITY_ADMIN_PASSWORD__FILE": str(tmp_path / "absent")})

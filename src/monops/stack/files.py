@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -30,6 +31,8 @@ RECEIVER_SECRETS = {
     "slack": "secrets/alertmanager/slack-url",
     "webhook": "secrets/alertmanager/webhook-url",
 }
+#: The mail server's, where --smtp-user names somebody there.
+SMTP_PASSWORD = "secrets/alertmanager/smtp-password"  # noqa: S105 - a file's name
 #: Jobs whose targets are in `targets/JOB.yml`: (form, example).
 TARGET_FORMS = {
     "node": ("HOST:PORT of a node exporter on another machine", "10.0.0.5:9100"),
@@ -61,7 +64,7 @@ def check_options(options: StackOptions) -> None:
     """Raises UsageFault for names that no service has, and choices that exclude each other."""
     for flag, names, known in (
         ("--without", options.without, tuple(name for name in SERVICES if name not in NEEDED)),
-        ("--port", options.ports, tuple(PORTS)),
+        ("--port", options.ports, (*PORTS, "sample-app")),
         ("--cpus, --memory", options.limits, tuple(LIMITS)),
         ("--target", options.targets, tuple(TARGET_FORMS)),
         ("--image", options.images, tuple(IMAGES | SAMPLE_IMAGES)),
@@ -78,14 +81,15 @@ def check_options(options: StackOptions) -> None:
         number = options.sample_app_port if service == "sample-app" else PORTS.get(service) and options.port(service)
         if number and number in used:
             raise UsageFault(
-                f"{service} and {used[number]} cannot both have port {number}", remedy=f"--port {service}={number + 1}"
+                f"{service} and {used[number]} cannot both have port {number}",
+                remedy=f"monops init --port {service}={number - 1 if number == 65535 else number + 1}",
             )
         if number:
             used[number] = service
     if options.sample_app and options.network:
         raise UsageFault(
             "the sample application plays the main system, so there is no network of that to join",
-            remedy="leave out --network, or --sample-app",
+            remedy="monops init --network none --sample-app; or: monops init --no-sample-app",
         )
 
 
@@ -121,10 +125,10 @@ def _settings(options: StackOptions) -> Iterator[ShippedFile]:
         "application_jobs": APPLICATION_JOBS,
         "scrape_interval": f"{scrape}s",
         "scrape_timeout": f"{min(10, scrape)}s",
-        "redis_passwords": False,
     }
     yield ShippedFile(COMPOSE_FILE, _filled(f"{COMPOSE_FILE}.j2", values))
     yield ShippedFile(".env", _filled("env.j2", values))
+    yield ShippedFile(".gitignore", "# Secrets, and versions of files that were replaced.\n/secrets/\n/.monops/before/\n")
     yield ShippedFile("prometheus.yml", _filled("prometheus.yml.j2", values))
     yield ShippedFile("monops.toml", _filled("monops.toml.j2", values))
     if "alertmanager" in options.services:
@@ -209,7 +213,19 @@ def _filled(template: str, values: Mapping[str, object]) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters["quoted"] = _quoted
     return environment.get_template(template).render({"version": __version__, **values})
+
+
+def _quoted(text: str) -> str:
+    """As YAML writes it: plain where that is the same text again; JSON's strings are YAML's."""
+    import yaml
+
+    try:
+        is_plain = yaml.safe_load(text) == text and ": " not in text and " #" not in text
+    except yaml.YAMLError:
+        is_plain = False
+    return text if is_plain else json.dumps(text, ensure_ascii=False)
 
 
 def _template(name: str) -> str:

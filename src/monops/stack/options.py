@@ -45,7 +45,8 @@ class Limit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reserve_memory: str
 
 
-#: The setup document's for Prometheus; for the others several times what they use.
+#: The setup document's for Prometheus; for the others several times what they use. The last two are the sample
+#: application's.
 LIMITS = {
     "prometheus": Limit(1.0, "2G", "1G"),
     "grafana": Limit(1.0, "512M", "128M"),
@@ -53,6 +54,10 @@ LIMITS = {
     "node-exporter": Limit(0.5, "128M", "32M"),
     "redis-exporter": Limit(0.25, "128M", "16M"),
     "cadvisor": Limit(1.0, "512M", "128M"),
+    "sample-app": Limit(0.5, "128M", "32M"),
+    "redis": Limit(0.5, "128M", "16M"),
+    "sample-app": Limit(0.5, "128M", "32M"),
+    "redis": Limit(0.5, "128M", "16M"),
 }
 
 

@@ -52,8 +52,28 @@ class Settings:
         return self.data / "grafana.db"
 
 
+def with_files(env: Mapping[str, str]) -> Mapping[str, str]:
+    """`GF_X__FILE` names the file that holds `GF_X`, as the image's run.sh has it: both at once are refused.
+
+    Source: Grafana documentation, "Configure a Grafana Docker image", "Default paths" and "Docker secrets".
+    """
+    found = dict(env)
+    for name, path in env.items():
+        if not (name.startswith("GF_") and name.endswith("__FILE")):
+            continue
+        plain = name.removesuffix("__FILE")
+        if plain in env:
+            raise SettingsError(f"both {plain} and {name} are set (but are exclusive)")
+        try:
+            found[plain] = Path(path).read_text(encoding="utf-8").rstrip("\n")
+        except OSError as error:
+            raise SettingsError(f"{name}: cannot read {path}: {error.strerror}") from error
+    return found
+
+
 def from_environment(env: Mapping[str, str] = os.environ) -> Settings:
     """Read all switches. Raises SettingsError naming the first one that makes no sense."""
+    env = with_files(env)
     role = env.get("STANDIN_TOKEN_ROLE", "Admin")
     if role not in ("Admin", "Editor", "Viewer"):
         raise SettingsError(f"STANDIN_TOKEN_ROLE={role}: expected Admin, Editor or Viewer")
