@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from monops.domain.ports.compose import Compose
 from monops.domain.ports.engine import Container, Engine, Helper, Listed, Memory, Mount, Network, Probe, Volume
+from monops.domain.ports.inspection import Asker, Inspector, Inspectors
 from monops.domain.ports.machine import Clock, Journal, LocalFiles, Machine, Progress
 from monops.domain.ports.packing import Codec, Packing, Sqlite
 from monops.domain.ports.services import (
@@ -31,6 +32,7 @@ from monops.domain.ports.volumes import Folders, Tree, Volumes, VolumeWriter
 __all__ = [
     "Alertmanager",
     "Answer",
+    "Asker",
     "Clock",
     "Codec",
     "Compose",
@@ -39,6 +41,8 @@ __all__ = [
     "Folders",
     "Grafana",
     "Helper",
+    "Inspector",
+    "Inspectors",
     "Journal",
     "Listed",
     "LiveServices",

@@ -1,0 +1,80 @@
+"""Every service of the Compose file has a running container.
+
+A container that has exited, or was never made, is the most common reason for everything else. The exit code and the
+last line of its log say why it ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from monops.checks._healthy import changed, with_container, without_container
+from monops.domain.check import Check, Sick
+from monops.domain.facts import Facts, SeenContainer, known
+from monops.domain.finding import Finding, Fix, Risk, Severity
+
+
+def judge(facts: Facts) -> Iterator[Finding]:
+    """One finding for each service without a running container."""
+    containers = {one.service: one for one in known(facts.containers)}
+    for service in known(facts.compose_model).get("services") or {}:
+        found = containers.get(service)
+        start = Fix(say=f"Start {service}.", command=f"monops stack up {service}", risk=Risk.SAFE)
+        if found is None:
+            yield Finding(
+                severity=Severity.ERROR,
+                subject=f"service {service}",
+                cause="it is in the Compose file and has no container",
+                evidence=("docker compose ps --all: no such container",),
+                fix=start,
+            )
+        elif found.container.state in ("exited", "dead", "created"):
+            yield Finding(
+                severity=Severity.ERROR,
+                subject=f"container {found.name}",
+                cause=_why(found),
+                evidence=(f"docker inspect: {found.container.state}, exit code {found.exit_code}", *found.log[-3:]),
+                fix=start,
+            )
+
+
+def _why(found: SeenContainer) -> str:
+    if found.container.state == "created":
+        return "it was made and never started"
+    if found.out_of_memory:
+        return "it was killed because it reached its memory limit"
+    meaning = {
+        0: "it was stopped",
+        126: "its command cannot be run",
+        127: "its command is not in the image",
+        137: "it was killed",
+        139: "it crashed (segmentation fault)",
+        143: "it was stopped",
+    }.get(found.exit_code or 0)
+    return f"{meaning or 'it ended with an error'} (exit code {found.exit_code})"
+
+
+CHECK = Check(
+    id="stack.running",
+    well="every service runs",
+    reads=("containers", "compose_model"),
+    judge=judge,
+    sick=(
+        Sick(
+            what="a container that has no more memory",
+            facts=lambda facts: with_container(
+                facts,
+                "grafana",
+                lambda one: changed(one, container={"state": "exited"}, exit_code=137, out_of_memory=True),
+            ),
+            severity=Severity.ERROR,
+            says="memory limit",
+        ),
+        Sick(
+            what="a service that was never started",
+            facts=lambda facts: without_container(facts, "alertmanager"),
+            severity=Severity.ERROR,
+            says="no container",
+        ),
+    ),
+)
