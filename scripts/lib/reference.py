@@ -1,4 +1,4 @@
-"""Writes docs/reference from the code: commands, exit codes, configuration, metrics, alerts, dashboards.
+"""Writes docs/reference from the code: commands, exit codes, configuration, metrics, alerts, dashboards, checks.
 
 `--check` says whether it is up to date.
 """
@@ -9,6 +9,7 @@ import ast
 import sys
 from pathlib import Path
 
+import checks_reference
 import click
 import stack_reference
 
@@ -27,6 +28,7 @@ def main(arguments: list[str]) -> int:
         "exit-codes.md": exit_codes(),
         "configuration.md": configuration(),
         **stack_reference.pages(WRITTEN),
+        **checks_reference.pages(WRITTEN),
     }
     stale = []
     for name, text in pages.items():

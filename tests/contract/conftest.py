@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.contract.inspected import watched
 from tests.contract.stores import gateway_store, moto_store
 from tests.fakes.grafana_process import StandIn
 from tests.fakes.memory_store import MemoryStore
@@ -15,6 +16,8 @@ from tests.fakes.s3_moto import descriptions_read_once, serving_moto
 
 from monops.domain.ports import Store
 from monops.edges.directory_store import DirectoryStore
+
+__all__ = ["watched"]
 
 
 @pytest.fixture(scope="session")

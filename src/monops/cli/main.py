@@ -15,8 +15,8 @@ import click
 
 from monops import __version__
 from monops.cli import commands
-from monops.cli.settings import Settings
-from monops.domain.errors import MonopsError, Terminated
+from monops.cli.settings import REPORT_FORMS, REPORTING, Settings
+from monops.domain.errors import MonopsError, Terminated, UsageFault
 from monops.domain.exits import MEANINGS, Exit
 
 
@@ -69,7 +69,13 @@ def _short_help(name: str) -> str:
 @click.group(cls=CommandsByFolder, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--config", metavar="FILE", help="monops.toml to use; else it is looked for upward from here.")
 @click.option("--project", metavar="NAME", help="Compose project to work on, where the engine has several stacks.")
-@click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "--output",
+    type=click.Choice(["text", "json", *REPORT_FORMS]),
+    default="text",
+    show_default=True,
+    help="The last three: only what checks.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="Only results and errors.")
 @click.option("-v", "--verbose", count=True, help="More detail; twice for tracebacks.")
 @click.option("--no-color", is_flag=True, help="No colours (also: NO_COLOR).")
@@ -77,7 +83,14 @@ def _short_help(name: str) -> str:
 @click.pass_context
 def cli(ctx: click.Context, /, **options: Any) -> None:
     """Operate a Docker Compose monitoring stack: back it up, prove the backup, restore it."""
-    ctx.obj = Settings(**options)
+    ctx.obj = settings = Settings(**options)
+    command = ctx.invoked_subcommand
+    if settings.report_form and command and command not in REPORTING:
+        able = [name for name in cli.list_commands(ctx) if name in REPORTING]
+        raise UsageFault(
+            f"monops {command} does not report as {settings.report_form}: only {' and '.join(able)} can",
+            remedy=f"monops {command} --output json",
+        )
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -7,6 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,16 +17,18 @@ from monops.domain.config import COMPRESSION, DestinationSection
 from monops.domain.destination import DirectoryTarget, S3Settings, parse_destination
 from monops.domain.errors import MonopsError, UsageFault
 from monops.domain.nearest import did_you_mean, listed
-from monops.domain.ports import Compose, Folders, Packing, StackFolder, Store, Writer
+from monops.domain.ports import AlertPath, Compose, Folders, Inspectors, Packing, StackFolder, Store, Writer
 from monops.domain.stack import COMPOSE_FILE, STACK_FOLDER
 from monops.domain.units import parse_size
 from monops.edges import config_file
-from monops.ops.outside import Outside
-from monops.ops.sources import Selection
 
 if TYPE_CHECKING:
+    from monops.domain.probing import Prober
+    from monops.ops.alerts_test import Trial
     from monops.ops.init_choices import HostFacts
     from monops.ops.live import Live
+    from monops.ops.outside import Outside
+    from monops.ops.sources import Selection
     from monops.ops.stack_up import Starter
 
 
@@ -48,6 +51,7 @@ class Wiring:
         from monops.edges.local_files import LocalFileSystem
         from monops.edges.sqlite import SqliteFiles
         from monops.edges.volumes import BestVolumes
+        from monops.ops.outside import Outside
 
         machine = LocalMachine(environment=self.environment)
         engine = DockerEngine(self.environment, machine)
@@ -66,6 +70,8 @@ class Wiring:
 
     def selection(self, names: Sequence[str], capture: str | None) -> Selection:
         """Which sources, from the command line first, then the configuration."""
+        from monops.ops.sources import Selection
+
         services = self.config.services()
         return Selection(
             names=tuple(dict.fromkeys(names)) or self.config.backup.sources,
@@ -147,6 +153,65 @@ class Wiring:
             project=self._project(),
             containers={name: section.container for name, section in services.items() if section.container},
             addressed=frozenset(urls),
+        )
+
+    def inspectors(self) -> tuple[Inspectors, str]:
+        """Everything that can be looked at, and the stack's project; "" where no engine answers.
+
+        Raises UsageFault where there are several stacks, and NotFound where there is none.
+        """
+        from monops.edges.inspectors import AllInspectors
+
+        services, project = self.config.services(), self._project()
+        # The file at hand is not that of another project, which only the command line or the environment names.
+        is_other = self.config.stack.project not in (None, project)
+        is_named = bool(self.config.stack.compose) and not is_other
+        file: str | None = None
+        # Only a file that the configuration names must be there.
+        with contextlib.suppress(*(() if is_named else (UsageFault,))):
+            file = None if is_other else str(self.compose_file())
+        found = AllInspectors(
+            self.environment,
+            project=project,
+            named={name: section.container for name, section in services.items() if section.container},
+            urls={name: section.url for name, section in services.items() if section.url},
+            compose_file=file,
+            is_named=is_named,
+        )
+        return found, found.project()
+
+    def prober(self) -> Prober:
+        """Asks targets from Prometheus's network."""
+        from monops.edges.probe import NetworkProber
+
+        return NetworkProber(self.environment, self.outside().machine)
+
+    def alert_path(self) -> AlertPath:
+        """The links of an alert's way."""
+        from monops.edges.alert_path import HttpAlertPath
+
+        live = self.live()
+        return HttpAlertPath(lambda: live.prometheus().url, lambda: live.alertmanager().url)
+
+    def alert_trial(self, severity: str, listen: str | None, within: timedelta) -> Trial:
+        """What `alerts test` needs. Raises UsageFault for an address that is none."""
+        from monops.ops.alerts_test import Trial
+
+        outside = self.outside()
+        host, _, port = (listen or "").rpartition(":")
+        if listen and not (host and port.isdigit()):
+            raise UsageFault(f"--listen {listen!r} is no address", remedy="--listen 172.17.0.1:9096")
+        if not listen:
+            bridge = next((one.gateway for one in outside.engine.networks() if one.name == "bridge"), "")
+            host, port = bridge or "127.0.0.1", "9096"
+        return Trial(
+            path=self.alert_path(),
+            clock=outside.clock,
+            run=outside.machine.token(8),
+            severity=severity,
+            address=host,
+            port=int(port),
+            within=within,
         )
 
     def pairs(self, flag: str, words: Sequence[str]) -> list[tuple[str, str]]:

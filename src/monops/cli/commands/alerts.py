@@ -1,8 +1,8 @@
-"""What fires: alerts from Prometheus and Alertmanager."""
+"""What fires, who hears of it, and whether an alert arrives."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import click
@@ -12,11 +12,13 @@ from monops.cli.show import ago, counted, show_json, show_lines, table
 from monops.cli.wiring import Wiring
 from monops.domain.exits import Exit
 from monops.ops.alerts_list import STATES, AlertLine, AlertList, list_alerts
+from monops.ops.alerts_routes import routes_for
+from monops.ops.alerts_test import clear_left_behind, through_alertmanager, through_prometheus
 
 
 @click.group("alerts")
 def COMMAND() -> None:  # noqa: N802 - the name by which commands are found
-    """What fires."""
+    """What fires, who hears of it, and whether an alert arrives."""
 
 
 @COMMAND.command("list", epilog="Exit status: 0 done; 1 nobody could be asked; 3 one of the two could not be asked.")
@@ -92,3 +94,71 @@ def _result(found: AlertList) -> dict[str, Any]:
         ],
         "unknown": {service: error.message for service, error in found.unknown.items()},
     }
+
+
+@COMMAND.command(
+    "routes", epilog="Exit status: 0 done; 1 Alertmanager could not be asked; 12 its configuration is wrong."
+)
+@click.option(
+    "--labels", "words", multiple=True, metavar="NAME=VALUE", help="The alert's labels; repeat, or use commas."
+)
+@click.pass_obj
+def routes(settings: Settings, words: tuple[str, ...]) -> int:
+    """Who would hear of an alert with these labels, by the configuration in force."""
+    wiring = Wiring(settings)
+    pairs = [pair for word in words for pair in word.split(",") if pair]
+    labels = dict(wiring.pairs("--labels", pairs))
+    taken = routes_for(wiring.alert_path().routing(), labels)
+    if settings.as_json:
+        result = [{name: getattr(one, name) for name in one.__dataclass_fields__} for one in taken]
+        show_json("alerts routes", ok=True, result={"labels": labels, "routes": result})
+        return Exit.DONE
+    rows = [
+        (
+            one.receiver,
+            ", ".join(one.kinds) or "tells nobody",
+            " > ".join(one.conditions),
+            f"{one.group_wait}, {one.group_interval}, {one.repeat_interval}",
+        )
+        for one in taken
+    ]
+    show_lines(table(("receiver", "tells by", "because of", "wait, interval, repeat"), rows))
+    return Exit.DONE
+
+
+@COMMAND.command(
+    "test", epilog="Exit status: 0 firing and resolved both arrived; 1 there is no test route; 4 the alert was lost."
+)
+@click.option("--severity", default="info", show_default=True, metavar="NAME", help="The alert's severity.")
+@click.option(
+    "--from-prometheus", is_flag=True, help="Begin at a rule in Prometheus: a file in rules/, for the moment."
+)
+@click.option("--listen", metavar="HOST:PORT", help="Where monops listens.  [default: the Docker bridge, port 9096]")
+@click.option(
+    "--wait", "seconds", type=click.IntRange(1), default=30, show_default=True, metavar="SECONDS", help="A link."
+)
+@click.pass_obj
+def test(settings: Settings, severity: str, from_prometheus: bool, listen: str | None, seconds: int) -> int:
+    """Send a synthetic alert the whole way to monops's own listener, firing and resolved.
+
+    It takes the route of the label monops_test="true"; where there is none it refuses, and says what to add.
+    """
+    wiring = Wiring(settings)
+    trial = wiring.alert_trial(severity, listen, timedelta(seconds=seconds))
+    with wiring.progress:
+        if from_prometheus:
+            folder = wiring.own_folder()
+            clear_left_behind(folder, trial.path)
+            done = through_prometheus(trial, folder)
+        else:
+            done = through_alertmanager(trial)
+    if settings.as_json:
+        links = [{"link": link.name, "held": link.held, "said": link.said} for link in done.links]
+        result = {"run": done.run, "receiver": done.receiver, "seconds": round(done.seconds, 3), "links": links}
+        show_json("alerts test", ok=done.passed, result={**result, "passed": done.passed})
+        return Exit.DONE if done.passed else Exit.FINDINGS
+    lines = [f"{'✓' if link.held else '✗'} {link.name}: {link.said}" for link in done.links]
+    lost = done.lost_at
+    verdict = f"arrived and resolved in {done.seconds:.1f} s" if lost is None else f"lost at: {lost.name}"
+    show_lines([*lines, f"run {done.run} to {done.receiver}: {verdict}"])
+    return Exit.DONE if done.passed else Exit.FINDINGS

@@ -7,8 +7,11 @@ from typing import Any
 
 import click
 
+from monops import __version__
+from monops.checks._pages import page_of
 from monops.cli.settings import Settings
 from monops.cli.show import counted, show_json, show_lines, table, wants_colour
+from monops.cli.show_reports import Level, Report, Result, Rule, Unanswered, written
 from monops.cli.wiring import Wiring
 from monops.domain.check import GROUPS
 from monops.domain.diagnosis import Diagnosis, Outcome
@@ -19,6 +22,7 @@ from monops.domain.units import parse_duration
 from monops.ops.doctor import chosen_checks, examine
 
 _MARKS = {Severity.ERROR: "✗", Severity.WARNING: "!", Severity.INFO: "•"}
+_LEVELS: dict[Severity, Level] = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
 _COLOURS = {Severity.ERROR: "31", Severity.WARNING: "33", Severity.INFO: "36"}
 
 
@@ -49,6 +53,8 @@ def COMMAND(  # noqa: N802 - the name by which commands are found
     With -v what is well is shown too.
     """
     checks = chosen_checks(only, skip)
+    if list_ and settings.report_form:
+        raise UsageFault(f"--list has no report as {settings.report_form}", remedy="monops doctor --list --output json")
     if list_:
         if settings.as_json:
             show_json("doctor", ok=True, result={"checks": [{"id": c.id, "well": c.well} for c in checks]})
@@ -66,6 +72,8 @@ def COMMAND(  # noqa: N802 - the name by which commands are found
     code = _exit(found, Severity(fail_on))
     if settings.as_json:
         show_json("doctor", ok=code is Exit.DONE, result=as_result(found))
+    elif settings.report_form:
+        sys.stdout.write(written(as_report(found, Severity(fail_on)), settings.report_form))
     else:
         show_lines(_lines(found, settings))
     return code
@@ -109,6 +117,41 @@ def as_result(found: Diagnosis) -> dict[str, Any]:
         "skipped": [{"check": one.check.id, "reason": one.skipped} for one in found.outcomes if one.skipped],
         "checks_run": len([one for one in found.outcomes if not one.skipped]),
     }
+
+
+def as_report(found: Diagnosis, fail_on: Severity) -> Report:
+    """The same for other programs. A finding below `fail_on` fails nothing."""
+    pages = [(one.check, page_of(one.check)) for one in found.outcomes]
+    return Report(
+        tool="monops doctor",
+        version=__version__,
+        subject=f"the stack {found.facts.project}" if found.facts.project else "the stack",
+        rules=tuple(
+            Rule(id=check.id, title=page.statement, help=page.explanation, page=page.address) for check, page in pages
+        ),
+        results=tuple(
+            Result(
+                rule=check.id,
+                level=_LEVELS[finding.severity],
+                message=finding.cause,
+                subject=finding.subject,
+                fails=finding.severity.rank >= fail_on.rank,
+                evidence=finding.evidence,
+                fix=finding.fix.say if finding.fix else "",
+                command=finding.fix.command if finding.fix else "",
+            )
+            for check, finding in found.findings
+        ),
+        unanswered=tuple(
+            Unanswered(
+                rule=one.check.id,
+                reason=one.crash or (one.unknown.reason if one.unknown else ""),
+                crashed=bool(one.crash),
+            )
+            for one in found.unknown
+        ),
+        skipped={one.check.id: one.skipped for one in found.outcomes if one.skipped},
+    )
 
 
 def _lines(found: Diagnosis, settings: Settings) -> list[str]:

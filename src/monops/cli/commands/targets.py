@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 import click
 
 from monops.cli.settings import Settings
-from monops.cli.show import counted, show_json, show_lines, table
+from monops.cli.show import show_json, show_lines
+from monops.cli.show_targets import TargetsGroup, jobs_of, show_targets
 from monops.cli.wiring import Wiring
 from monops.domain.exits import Exit
 from monops.domain.ports import ScrapeTarget
-from monops.ops.targets import TargetChange, add_target, list_targets, remove_target
+from monops.ops.targets import TargetChange, add_target, remove_target
 
 _WAIT = click.option(
     "--wait",
@@ -26,20 +26,22 @@ _WAIT = click.option(
 )
 
 
-@click.group("targets", invoke_without_command=True, epilog="Exit status: 0 every target is up; 4 one is not.")
+@click.group(
+    "targets",
+    cls=TargetsGroup,
+    invoke_without_command=True,
+    epilog="Exit status: 0 every target is up; 3 one could not be asked; 4 one is not up, or does not answer.",
+)
+@click.option(
+    "--probe", is_flag=True, help="Ask the targets themselves, or those of the JOBs named, as Prometheus does."
+)
 @click.pass_context
-def COMMAND(ctx: click.Context) -> int | None:  # noqa: N802 - the name by which commands are found
-    """What Prometheus scrapes, and how it goes; add or remove a target without a restart."""
-    if ctx.invoked_subcommand is not None:
-        return None
-    settings: Settings = ctx.obj
-    found = list_targets(Wiring(settings).live())
-    down = [one for one in found if one.health == "down"]
-    if settings.as_json:
-        show_json("targets", ok=not down, result={"targets": [_target(one) for one in found]})
-    else:
-        show_lines(_lines(found))
-    return Exit.FINDINGS if down else Exit.DONE
+def COMMAND(ctx: click.Context, probe: bool) -> int | None:  # noqa: N802 - the name by which commands are found
+    """What Prometheus scrapes, how it goes, and why not; add or remove a target without a restart.
+
+    With --probe DNS, TCP and HTTP of each are tested now, from inside Prometheus's own network.
+    """
+    return None if ctx.invoked_subcommand is not None else show_targets(ctx.obj, jobs_of(ctx) if probe else None)
 
 
 @COMMAND.command("add", epilog="Exit status: 0 Prometheus scrapes it; 2 no such job, no such form; 3 it is not up yet.")
@@ -99,15 +101,6 @@ def _seen(target: ScrapeTarget) -> str:
     if target.health == "unknown":
         return "Prometheus knows it, and has not scraped it yet: monops targets"
     return f"Prometheus scrapes it: {target.health}" + (f", {target.last_error}" if target.last_error else "")
-
-
-def _lines(found: Sequence[ScrapeTarget]) -> list[str]:
-    if not found:
-        return ["Prometheus has no targets"]
-    rows = [(one.job, one.instance, one.health, one.last_error or "-") for one in found]
-    counts = [(health, sum(one.health == health for one in found)) for health in ("up", "down", "unknown")]
-    said = ", ".join(f"{count} {health}" for health, count in counts if count)
-    return [*table(("job", "instance", "state", "last error"), rows), f"{counted(len(found), 'target')}: {said}"]
 
 
 def _target(one: ScrapeTarget) -> dict[str, Any]:

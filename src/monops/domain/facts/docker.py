@@ -69,7 +69,9 @@ class SeenContainer:
     out_of_memory: bool = False
     #: RFC 3339.
     started_at: str = ""
-    #: The last words, where it is not well: oldest first.
+    #: The id that its image's name means today; "" where it could not be looked at.
+    image_now: str = ""
+    #: The last words, oldest first: of one that is not well, and of the services in whose log checks look for phrases.
     log: tuple[str, ...] = ()
     memory: Memory | None = None
     #: What its health check printed last.
@@ -77,7 +79,8 @@ class SeenContainer:
     health_exit_code: int | None = None
     #: None where the processes could not be looked at.
     sockets: tuple[ListeningSocket, ...] | None = None
-    #: Mounted files whose host file has been replaced since; None where it could not be looked at.
+    #: Paths in the container of mounted files whose host file has been replaced since; None where it could not be
+    #: looked at.
     stale_mounts: tuple[str, ...] | None = None
     #: host path -> (user, permission bits) of what it mounts; empty where it could not be looked at.
     mount_owners: Mapping[str, tuple[int, int]] = field(default_factory=dict)

@@ -45,7 +45,7 @@ class Facts:
     host_files: Mapping[str, str] | Unknown = _NEVER
     #: "service:path in the container" -> text, of the same as the container has them.
     container_files: Mapping[str, str] | Unknown = _NEVER
-    #: service -> out-of-memory kills in the last day, by the engine's events.
+    #: service -> out-of-memory kills in the last day, as far as the engine's events and the kernel's counts tell.
     oom_events: Mapping[str, int] | Unknown = _NEVER
 
     # --- Prometheus

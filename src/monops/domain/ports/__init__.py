@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from monops.domain.ports.alert_path import AlertPath, Heard, Listener
 from monops.domain.ports.compose import Compose
 from monops.domain.ports.engine import Container, Engine, Helper, Listed, Memory, Mount, Network, Probe, Volume
 from monops.domain.ports.inspection import Asker, Inspector, Inspectors
@@ -30,6 +31,7 @@ from monops.domain.ports.streams import Reader, Writer
 from monops.domain.ports.volumes import Folders, Tree, Volumes, VolumeWriter
 
 __all__ = [
+    "AlertPath",
     "Alertmanager",
     "Answer",
     "Asker",
@@ -40,11 +42,13 @@ __all__ = [
     "Engine",
     "Folders",
     "Grafana",
+    "Heard",
     "Helper",
     "Inspector",
     "Inspectors",
     "Journal",
     "Listed",
+    "Listener",
     "LiveServices",
     "LocalFiles",
     "Machine",

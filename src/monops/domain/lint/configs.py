@@ -1,0 +1,51 @@
+"""What promtool and amtool say, as problems.
+
+Source: prometheus/prometheus, cmd/promtool; prometheus/alertmanager, cli/check_config.go.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+from monops.domain.finding import Severity
+from monops.domain.lint.problem import Problem
+
+_CHECKED = re.compile(r"^Checking '?([^'\n]+?)'?(?:\s+SUCCESS.*|\s+FAILED.*)?$")
+_PLACE = re.compile(r"(?:^|[ ,:])(?:line )?(\d+):\d+: |\bline (\d+)\b")
+_NOISE = ("SUCCESS", "Found:", " - ", "rules found", "Checking ")
+
+
+def of_output(id_: str, text: str, path_of: Callable[[str], str], otherwise: str) -> Iterator[Problem]:
+    """One problem for each thing that the tool refuses. `path_of`: the tool's path -> the person's."""
+    file, is_bad, told = otherwise, False, False
+    for raw in text.splitlines():
+        line = raw.strip()
+        checked = _CHECKED.match(line)
+        if checked:
+            file, is_bad = path_of(checked[1]), line.endswith("FAILED")
+        elif "FAILED" in line and line.partition("FAILED")[2].strip(": ") == "":
+            is_bad = True
+        elif line and (is_bad or "FAILED" in line) and not any(noise in line for noise in _NOISE):
+            if line.endswith("failed to validate") or line.startswith("amtool: error"):
+                continue
+            told = True
+            yield _problem(id_, file, line.removeprefix("FAILED:").strip())
+    if not told:
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        yield _problem(id_, file, lines[-1] if lines else "it is refused without a word")
+
+
+def _problem(id_: str, file: str, said: str) -> Problem:
+    place = _PLACE.search(said)
+    line = next((int(group) for group in place.groups() if group), 1) if place else 1
+    tool = "amtool" if id_ == "config/alertmanager" else "promtool"
+    return Problem(
+        id=id_,
+        severity=Severity.ERROR,
+        file=file,
+        line=line,
+        subject=file.rpartition("/")[2],
+        message=f"{tool} refuses it: {said}",
+        fix="Mend it before it is loaded: a server goes on with the old one, or does not start with it.",
+    )

@@ -1,0 +1,102 @@
+"""Everything that can be looked at, joined."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from monops.domain.errors import EngineError, NotFound
+from monops.domain.facts import SeenContainer, Unknown
+from monops.domain.ports import Inspector
+from monops.edges.docker_reader import DockerReader
+from monops.edges.inspect_alertmanager import AlertmanagerInspector
+from monops.edges.inspect_compose import ComposeInspector
+from monops.edges.inspect_docker import ContainersInspector, DockerInspector
+from monops.edges.inspect_files import ConfigFiles
+from monops.edges.inspect_grafana import GrafanaInspector
+from monops.edges.inspect_http import Asked, Place
+from monops.edges.inspect_members import Members
+from monops.edges.inspect_prometheus import PrometheusAsker, PrometheusInspector
+
+
+class AllInspectors:
+    """The engine first, then the services that its containers are."""
+
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        *,
+        project: str | None,
+        named: Mapping[str, str],
+        urls: Mapping[str, str],
+        compose_file: str | None,
+        is_named: bool,
+    ) -> None:
+        """`named`, `urls`: service -> container name and address, from the configuration. `is_named`: `compose_file`
+        is from there too."""
+        self._environment = environment
+        self._given = project
+        self._urls = urls
+        self._file = compose_file
+        self._reader = DockerReader(environment)
+        self._members = Members(self._reader, project=project, named=named, file=compose_file)
+        self._is_named = is_named
+        self._asked: dict[str, Asked] = {}
+
+    def project(self) -> str:
+        """The stack's project; "" where no engine tells. Raises UsageFault where there are several stacks, and NotFound
+        where there is none, no Compose file is known and no address is configured."""
+        try:
+            self._members.containers()
+            return self._members.project()
+        except EngineError:  # every fact that needs it says so
+            return self._given or ""
+        except NotFound:
+            if self._urls:
+                return self._given or ""
+            raise
+
+    def engine(self) -> Sequence[Inspector]:
+        """Nothing but the containers: all else can be read beside the services, while Compose's programs run."""
+        return (ContainersInspector(self._reader, self._members),)
+
+    def services(self, containers: object) -> Sequence[Inspector]:
+        """In the order in which they are begun: what takes longest first, and last Prometheus, because many questions
+        wait for it where it hangs."""
+        file = self._file
+        return (
+            ComposeInspector(self._reader, self._members, self._environment, file=file, is_named=self._is_named),
+            GrafanaInspector(
+                self._ask("grafana", containers),
+                self._environment,
+                shares_host=self._shares_host,
+                compose_file=file,
+            ),
+            DockerInspector(self._reader, self._members, ConfigFiles(self._reader, self._members, compose_file=file)),
+            AlertmanagerInspector(self._ask("alertmanager", containers)),
+            PrometheusInspector(self._ask("prometheus", containers)),
+        )
+
+    def asker(self, containers: object) -> PrometheusAsker:
+        return PrometheusAsker(self._ask("prometheus", containers))
+
+    def _ask(self, service: str, containers: object) -> Asked:
+        if service not in self._asked:
+            seen = containers if isinstance(containers, tuple) else ()
+            there = [one.container for one in seen if isinstance(one, SeenContainer)]
+            self._asked[service] = Asked(
+                Place(
+                    service=service,
+                    url=self._urls.get(service),
+                    container=self._members.of(service, there),
+                    unknown=containers if isinstance(containers, Unknown) else None,
+                    host=self._reader.host,
+                    is_local=self._reader.is_local,
+                )
+            )
+        return self._asked[service]
+
+    def _shares_host(self) -> bool:
+        try:
+            return self._reader.shares_host
+        except EngineError:
+            return False
