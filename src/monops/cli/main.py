@@ -16,7 +16,7 @@ import click
 from monops import __version__
 from monops.cli import commands
 from monops.cli.settings import Settings
-from monops.domain.errors import MonopsError, Terminated
+from monops.domain.errors import MonopsError, Terminated, UsageFault
 from monops.domain.exits import MEANINGS, Exit
 
 
@@ -86,6 +86,7 @@ def run(arguments: Sequence[str]) -> int:
     arguments = shared_first(arguments)
     settings = _early_settings(arguments)
     try:
+        _stand_somewhere()
         code = cli.main(list(arguments), prog_name="monops", standalone_mode=False)
         _done()
         return int(code or 0)
@@ -109,6 +110,14 @@ def run(arguments: Sequence[str]) -> int:
         return int(Exit.FAILED)
     except Exception as error:  # noqa: BLE001 - the one place where a bug becomes a report
         return _bug(settings, error, arguments)
+
+
+def _stand_somewhere() -> None:
+    """Relative names mean nothing in a folder that was removed under the shell's feet. Raises UsageFault."""
+    try:
+        Path.cwd()
+    except FileNotFoundError as error:
+        raise UsageFault("the current folder is not there any more", remedy="cd; then run it again") from error
 
 
 #: The shared options: with a value, and without.
