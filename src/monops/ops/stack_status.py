@@ -149,10 +149,10 @@ def _reason(container: Container, engine: Engine) -> str:
     """The engine's own evidence: the exit code with the last words, or what the health check printed."""
     state = container.raw.get("State") or {}
     error = str(state.get("Error") or "")
+    restarts = int(container.raw.get("RestartCount") or 0)
     if container.state in ("exited", "dead", "restarting"):
         words = error or last_words(engine.logs(container.id, _LINES))
         killed = ", out of memory" if state.get("OOMKilled") else ""
-        restarts = int(container.raw.get("RestartCount") or 0)
         again = f", and again after each of {restarts} restarts" if restarts > 1 else ""
         return _said(f"it ended with {state.get('ExitCode')}{killed}{again}", words)
     if container.state == "running" and container.health in ("unhealthy", "starting"):
@@ -160,6 +160,8 @@ def _reason(container: Container, engine: Engine) -> str:
         failed = [str(probe.get("Output") or "") for probe in log if probe.get("ExitCode")]
         output = failed[-1].strip().splitlines() if failed else []
         what = "its health check fails" if container.health == "unhealthy" else "its health check has not passed yet"
+        if restarts:
+            return _said(f"{what}, restart {restarts}", last_words(engine.logs(container.id, _LINES)))
         return _said(what, output[-1] if output else "")
     if container.state == "created":
         return _said("it was never started", error)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -101,7 +101,10 @@ def wait_healthy(starter: Starter, model: Mapping[str, Any], chosen: Sequence[st
             for one in waiting
         )
         if not waiting or hopeless or clock.monotonic() >= deadline:
-            return _state(starter, model, chosen, with_memory=True)
+            # With the states that ended the waiting: what ends again and again may just have begun once more.
+            used = {one.container: one.memory for one in _state(starter, model, chosen, with_memory=True).services}
+            services = tuple(replace(one, memory=used.get(one.container)) for one in state.services)
+            return replace(state, services=services)
         if clock.monotonic() - said_at >= _SAY_EVERY.total_seconds():
             said_at = clock.monotonic()
             progress.say(f"waiting for {listed(f'{one.service} ({one.health or one.state})' for one in waiting)}")

@@ -117,6 +117,13 @@ def test_a_service_that_is_not_healthy_yet_says_so(compose: FakeCompose) -> None
     assert reason(compose, Look(health="starting", probe="HTTP 503")).endswith("has not passed yet: HTTP 503")
 
 
+def test_a_service_that_was_restarted_and_is_not_healthy_yet_says_why_it_ended(compose: FakeCompose) -> None:
+    look = Look(health="starting", restarts=4)
+    assert reason(compose, look, "error: no config") == (
+        "its health check has not passed yet, restart 4: error: no config"
+    )
+
+
 def test_a_service_that_ended_says_with_what_and_its_last_words(compose: FakeCompose) -> None:
     look = Look(state="exited", health="", exit_code=2)
     assert reason(compose, look, "starting", "panic: no disk", "goodbye") == "it ended with 2: panic: no disk"

@@ -88,6 +88,15 @@ def test_a_service_that_ends_again_and_again_between_two_looks_is_given_up_too(w
     assert 6 <= world.clock.passed < 8
 
 
+def test_what_is_told_is_what_ended_the_waiting_although_it_has_begun_once_more(world: World) -> None:
+    looks = iter([Look(state="restarting", restarts=9, exit_code=1)])
+    world.engine.lives["grafana"] = lambda age: (
+        next(looks, Look(health="starting", restarts=10)) if age > 1 else well(age)
+    )
+    (sick,) = world.up("grafana").services
+    assert sick.reason == "it ended with 1, and again after each of 9 restarts"
+
+
 def test_restarts_of_long_ago_do_not_count(world: World) -> None:
     world.engine.lives["grafana"] = lambda age: Look(health="healthy" if age > 30 else "starting", restarts=50)
     assert world.up().is_well
