@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import threading
 from collections.abc import Iterator, Mapping
@@ -119,3 +120,16 @@ def silent_port(address: str) -> Iterator[int]:
     """A port where the machine answers and nobody speaks, like a service that hangs."""
     with socket.create_server((address, 0), backlog=128) as server:
         yield server.getsockname()[1]
+
+
+def as_pattern(template: str, labels: Mapping[str, str]) -> str:
+    """What an annotation may become: the labels in their places, and some number where the value is."""
+
+    def filled(found: re.Match[str]) -> str:
+        label = re.fullmatch(r"\$labels\.(\w+)", found[1])
+        return re.escape(labels[label[1]]) if label else r"\S*\d\S*(?: \S*\d\S*)*"
+
+    return "".join(
+        re.sub(r"\{\{ *(.*?) *\}\}", filled, part) if part.startswith("{{") else re.escape(part)
+        for part in re.split(r"(\{\{.*?\}\})", template)
+    )

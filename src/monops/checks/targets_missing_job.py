@@ -93,7 +93,7 @@ def _by_files(name: str, patterns: list[str], evidence: tuple[str, ...], facts: 
     return Finding(
         severity=Severity.INFO,
         subject=f"job {name}",
-        cause=f"it has no targets yet: {where} lists none",
+        cause=f"it has no targets yet: {where} lists none" + ("" if matching else ", or is not there"),
         evidence=(*evidence, f"file_sd_configs: {', '.join(patterns)}"),
         fix=add,
     )

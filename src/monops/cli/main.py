@@ -99,6 +99,7 @@ def run(arguments: Sequence[str]) -> int:
     arguments = shared_first(arguments)
     settings = _early_settings(arguments)
     try:
+        _stand_somewhere()
         code = cli.main(list(arguments), prog_name="monops", standalone_mode=False)
         _done()
         return int(code or 0)
@@ -122,6 +123,14 @@ def run(arguments: Sequence[str]) -> int:
         return int(Exit.FAILED)
     except Exception as error:  # noqa: BLE001 - the one place where a bug becomes a report
         return _bug(settings, error, arguments)
+
+
+def _stand_somewhere() -> None:
+    """Relative names mean nothing in a folder that was removed under the shell's feet. Raises UsageFault."""
+    try:
+        Path.cwd()
+    except FileNotFoundError as error:
+        raise UsageFault("the current folder is not there any more", remedy="cd; then run it again") from error
 
 
 #: The shared options: with a value, and without.

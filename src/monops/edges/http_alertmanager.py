@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from monops.domain.errors import ServiceError
 from monops.domain.ports import RoutedAlert
-from monops.edges.http_client import TIMEOUT, answering, status_of
+from monops.edges.http_client import TIMEOUT, answering, refused, status_of
 
 if TYPE_CHECKING:
     import requests
@@ -39,11 +38,8 @@ class HttpAlertmanager:
         except ValueError:
             found = None
         if answer.status_code != 200 or not isinstance(found, list):
-            raise ServiceError(
-                f"Alertmanager at {self._url} refuses {path}: HTTP {answer.status_code}",
-                remedy=f"curl '{self._url}{path}'",
-            )
-        return tuple(_alert(item) for item in found)
+            raise refused("Alertmanager", self._url, path, answer)
+        return tuple(_alert(item) for item in found if isinstance(item, dict))
 
 
 def _alert(item: Mapping[str, Any]) -> RoutedAlert:

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from monops.domain.errors import ServiceUnreachable
+from monops.domain.errors import ServiceError, ServiceUnreachable
+from monops.domain.rebuild import without_secret
 
 if TYPE_CHECKING:
     import requests
@@ -46,11 +47,23 @@ def json_of(answer: requests.Response) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
+def refused(service: str, url: str, path: str, answer: requests.Response, why: object = "") -> ServiceError:
+    """The error for an answer that is none; a service that is starting says 503 to all."""
+    url = without_secret(url)
+    at, status = f"{service} at {url}", f"HTTP {answer.status_code} {why}".rstrip()
+    if answer.status_code == 503:
+        return ServiceUnreachable(f"{at} is not ready: {status}", remedy=f"wait until it is: curl {url}/-/ready")
+    if answer.ok:
+        return ServiceError(f"what answers at {url}{path} is not {service}", remedy=f"curl '{url}{path}'")
+    return ServiceError(f"{at} refuses {path}: {status}", remedy=f"curl '{url}{path}'")
+
+
 @contextmanager
 def answering(service: str, url: str, path: str) -> Iterator[None]:
     """Raises ServiceUnreachable where nobody answers, or not in time."""
     import requests
 
+    url = without_secret(url)
     remedy = f"curl -m 10 {url}/-/ready"
     try:
         yield

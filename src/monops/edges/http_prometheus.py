@@ -6,16 +6,28 @@ Source: prometheus.io/docs/prometheus/latest/querying/api.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from monops.domain.errors import CaptureError, ServiceError, UsageFault
 from monops.domain.ports import Answer, PrometheusStatus, RuleAlert, ScrapeTarget, Series
-from monops.edges.http_client import TIMEOUT, answering, json_of, status_of
+from monops.domain.rebuild import without_secret
+from monops.edges.http_client import TIMEOUT, answering, json_of, refused, status_of
 
 if TYPE_CHECKING:
     import requests
+
+#: Seconds: a little more than Prometheus itself gives a query.
+QUERY_TIMEOUT = 130.0
+#: Queries whose answer comes in an order that was asked for; only at one moment, never over a range.
+_ORDERED = re.compile(r"\s*(sort(?:_\w+)?|topk|bottomk)\b")
+#: Prometheus's name for an error -> how it is told.
+_FAULTS_OF_A_QUERY = {
+    "bad_data": "Prometheus does not understand the query",
+    "execution": "Prometheus cannot evaluate the query",
+}
 
 
 class HttpPrometheus:
@@ -59,16 +71,19 @@ class HttpPrometheus:
     def query(self, promql: str, at: float) -> tuple[tuple[Mapping[str, str], float], ...]:
         data = self._get("/api/v1/query", {"query": promql, "time": f"{at:.3f}"})
         if data.get("resultType") != "vector":
-            raise ServiceError(f"{promql!r} does not give a vector", remedy=f"try it: {self._url}/graph")
+            raise ServiceError(
+                f"{promql!r} does not give a vector", remedy=f"in a browser: {without_secret(self._url)}/query"
+            )
         rows = [(dict(item["metric"]), float(item["value"][1])) for item in data["result"]]
         return tuple(sorted(rows, key=lambda row: sorted(row[0].items())))
 
     def evaluate(self, promql: str, at: float) -> Answer:
-        return _answer(*self._ask("/api/v1/query", {"query": promql, "time": f"{at:.3f}"}))
+        data, notes = self._ask("/api/v1/query", {"query": promql, "time": f"{at:.3f}"}, within=QUERY_TIMEOUT)
+        return _answer(data, notes, is_ordered=_ORDERED.match(promql) is not None)
 
     def evaluate_range(self, promql: str, start: float, end: float, step: float) -> Answer:
-        times = {"start": f"{start:.3f}", "end": f"{end:.3f}", "step": f"{step:g}"}
-        return _answer(*self._ask("/api/v1/query_range", {"query": promql, **times}))
+        words = {"query": promql, "start": f"{start:.3f}", "end": f"{end:.3f}", "step": f"{step:.3f}"}
+        return _answer(*self._ask("/api/v1/query_range", words, within=QUERY_TIMEOUT))
 
     def alerts(self) -> tuple[RuleAlert, ...]:
         data, _ = self._ask("/api/v1/alerts")
@@ -108,24 +123,26 @@ class HttpPrometheus:
     def _get(self, path: str, parameters: Mapping[str, str] | None = None) -> dict[str, Any]:
         return self._ask(path, parameters)[0]
 
-    def _ask(self, path: str, parameters: Mapping[str, str] | None = None) -> tuple[dict[str, Any], tuple[str, ...]]:
-        """The answer's data, and its warnings. Raises UsageFault for a query that is no PromQL."""
+    def _ask(
+        self, path: str, parameters: Mapping[str, str] | None = None, *, within: float = TIMEOUT
+    ) -> tuple[dict[str, Any], tuple[str, ...]]:
+        """The answer's data, and its warnings. Raises UsageFault for a query that cannot be answered as it is."""
         with answering("Prometheus", self._url, path):
-            answer = self._session.get(self._url + path, params=parameters, timeout=TIMEOUT)
+            answer = self._session.get(self._url + path, params=parameters, timeout=(TIMEOUT, within))
         content = json_of(answer)
-        if content.get("errorType") == "bad_data" and parameters and "query" in parameters:
+        kind, said = str(content.get("errorType", "")), str(content.get("error", ""))
+        if parameters and "query" in parameters and kind in _FAULTS_OF_A_QUERY:
             raise UsageFault(
-                f"Prometheus does not understand the query: {content.get('error', '')}",
-                remedy=f"try it in a browser: {self._url}/query",
+                f"{_FAULTS_OF_A_QUERY[kind]}: {said}",
+                remedy=f"in a browser: {without_secret(self._url)}/query",
             )
-        if content.get("status") != "success":
-            raise ServiceError(
-                f"Prometheus at {self._url} refuses {path}: HTTP {answer.status_code} {content.get('error', '')}",
-                remedy=f"curl '{self._url}{path}'",
-            )
+        if kind in ("timeout", "canceled"):
+            raise ServiceError(f"Prometheus gave up: {said}", remedy="ask for less: fewer series, or a shorter range")
         data = content.get("data")
+        if content.get("status") != "success" or not isinstance(data, dict):
+            raise refused("Prometheus", self._url, path, answer, said)
         notes = (*(content.get("warnings") or ()), *(content.get("infos") or ()))
-        return (data if isinstance(data, dict) else {}), tuple(str(note) for note in notes)
+        return data, tuple(str(note) for note in notes)
 
 
 def _has_out_of_order_window(config: str) -> bool:
@@ -158,17 +175,21 @@ def _snapshot_error(text: str) -> CaptureError:
     )
 
 
-def _answer(data: Mapping[str, Any], notes: tuple[str, ...]) -> Answer:
+def _answer(data: Mapping[str, Any], notes: tuple[str, ...], *, is_ordered: bool = False) -> Answer:
     kind, result = str(data.get("resultType", "")), data.get("result") or []
     if kind in ("scalar", "string"):
-        series = [Series(labels={}, points=((float(result[0]), str(result[1])),))]
-    else:
-        series = [
-            Series(
-                labels=dict(item.get("metric") or {}),
-                points=tuple((float(at), str(value)) for at, value in item.get("values") or [item["value"]]),
-            )
-            for item in result
-            if item.get("values") or item.get("value")
-        ]
-    return Answer(kind=kind, series=tuple(sorted(series, key=lambda one: sorted(one.labels.items()))), notes=notes)
+        return Answer(kind=kind, series=(Series(labels={}, points=(_point(result),)),), notes=notes)
+    series = [
+        Series(labels=dict(item.get("metric") or {}), points=tuple(map(_point, points)))
+        for item in result
+        if (points := item.get("values") or ([item["value"]] if "value" in item else []))
+    ]
+    if hidden := sum("histogram" in item or "histograms" in item for item in result):
+        notes = (*notes, f"native histograms are not shown ({hidden}): take histogram_quantile() or histogram_count()")
+    if not is_ordered:
+        series.sort(key=lambda one: sorted(one.labels.items()))
+    return Answer(kind=kind, series=tuple(series), notes=notes)
+
+
+def _point(pair: Sequence[Any]) -> tuple[float, str]:
+    return float(pair[0]), str(pair[1])

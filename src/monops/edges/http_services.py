@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from monops.domain.errors import ServiceUnreachable
 from monops.domain.ports import Container, Engine
+from monops.domain.rebuild import without_secret
 from monops.domain.stack import PORTS
 from monops.edges.http_alertmanager import HttpAlertmanager
 from monops.edges.http_client import TIMEOUT, json_of, new_session, status_of
@@ -47,12 +48,12 @@ class HttpServices:
                 # 503: it is this service, and it is not well.
                 if status_of(session, url + probe) in (200, 503):
                     return url, session
-        tried = ", ".join(candidates) or "no published port and no address"
+        tried = ", ".join(map(without_secret, candidates)) or "no published port and no address"
         name = container.name if container is not None else service
-        raise ServiceUnreachable(
-            f"{name} does not answer over HTTP (tried {tried})",
-            remedy=f"docker logs --tail 20 {name}; or set [{service}] url in monops.toml",
-        )
+        remedy = f"docker logs --tail 20 {name}; or set [{service}] url in monops.toml"
+        if service in self._urls:
+            remedy = f"curl {tried}{probe}; or mend [{service}] url in monops.toml"
+        raise ServiceUnreachable(f"{name} does not answer over HTTP (tried {tried})", remedy=remedy)
 
     def _candidates(self, service: str, container: Container | None, port: int) -> list[str]:
         if service in self._urls:
@@ -63,11 +64,16 @@ class HttpServices:
         if port in container.ports:
             address, public = container.ports[port]
             host = self._engine.host if address in ("0.0.0.0", "127.0.0.1", "::") else address  # noqa: S104
-            found.append(f"http://{host}:{public}")
+            found.append(f"http://{_bracketed(host)}:{public}")
         # The container's own address: from the engine's host, and from a container on the same network.
         if self._engine.is_local:
-            found += [f"http://{address}:{port}" for address in container.addresses.values()]
+            found += [f"http://{_bracketed(address)}:{port}" for address in container.addresses.values()]
         return found
+
+
+def _bracketed(host: str) -> str:
+    """A host as URLs have it."""
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host
 
 
 class HttpGrafana:

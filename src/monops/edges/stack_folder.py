@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 from collections.abc import Iterator
@@ -28,18 +29,23 @@ class LocalStackFolder:
             return (self._root / path).read_bytes()
         return None
 
-    def write(self, path: str, data: bytes, *, mode: int = 0o644) -> None:
+    def write(self, path: str, data: bytes, *, mode: int | None = None) -> None:
         target = self._root / path
         with self._translated("write", path):
-            target.parent.mkdir(parents=True, exist_ok=True)
+            self._make(target.parent)
             # A link stays one: what it leads to is written.
             target = Path(os.path.realpath(target))
-            if target.exists() and mode == 0o644:
-                mode = target.stat().st_mode & 0o777
+            before = target.stat() if target.exists() else None
+            if mode is None:
+                mode = before.st_mode & 0o777 if before else 0o644
+            beside = before or target.parent.stat()
             partial = target.parent / f".{target.name}.{secrets.token_hex(4)}.partial"
             try:
-                descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+                descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
                 with os.fdopen(descriptor, "wb") as file:
+                    # Else what root writes in somebody's folder would be root's.
+                    with contextlib.suppress(PermissionError):
+                        os.fchown(file.fileno(), beside.st_uid, beside.st_gid)
                     os.fchmod(file.fileno(), mode)
                     file.write(data)
                     file.flush()
@@ -58,19 +64,22 @@ class LocalStackFolder:
                     if folder != Path():
                         (self._root / folder).rmdir()
 
-    def make_folder(self, path: str, *, mode: int) -> None:
+    def make_folder(self, path: str, *, mode: int | None = None) -> None:
         with self._translated("make", path):
             target = self._root / path
-            target.mkdir(parents=True, exist_ok=True)
-            if target.stat().st_mode & 0o777 != mode:
+            self._make(target)
+            if mode is not None and target.stat().st_mode & 0o777 != mode:
                 target.chmod(mode)
 
     def give_to(self, path: str, uid: int) -> bool:
         with self._translated("give away", path):
+            target = self._root / path
             try:
-                os.chown(self._root / path, uid, -1)
+                os.chown(target, uid, -1)
+                target.chmod(0o600)
             except PermissionError:
-                return (self._root / path).stat().st_uid == uid
+                found = target.stat()
+                return found.st_uid == uid and found.st_mode & 0o077 == 0
             return True
 
     def names(self, path: str) -> tuple[str, ...]:
@@ -82,6 +91,19 @@ class LocalStackFolder:
         with self._translated("look at", path), contextlib.suppress(FileNotFoundError, NotADirectoryError):
             return (self._root / path).stat().st_uid
         return None
+
+    def _make(self, folder: Path) -> None:
+        """Folders that are missing, for all to read whatever the umask: the services run as other users."""
+        missing = [one for one in (folder, *folder.parents) if one.is_relative_to(self._root) and not one.exists()]
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except FileExistsError as error:
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)) from error
+        for one in reversed(missing):
+            one.chmod(0o755)
+            above = one.parent.stat()
+            with contextlib.suppress(PermissionError):
+                os.chown(one, above.st_uid, above.st_gid)
 
     @contextmanager
     def _translated(self, doing: str, path: str) -> Iterator[None]:

@@ -73,17 +73,16 @@ def joined(rules: tuple[RuleAlert, ...], routed: tuple[RoutedAlert, ...]) -> tup
     """One line an alert. Alertmanager's labels are Prometheus's and the external ones."""
     left = list(routed)
     lines = []
-    for rule in rules:
-        match = next((one for one in left if rule.state == "firing" and _is_same(rule.labels, one.labels)), None)
+    # Those with most labels choose first, and of several the one with fewest fits best: one alert's labels may all be
+    # another's too.
+    for rule in sorted(rules, key=lambda one: -len(one.labels)):
+        same = [one for one in left if rule.state == "firing" and rule.labels.items() <= one.labels.items()]
+        match = min(same, key=lambda one: len(one.labels), default=None)
         if match is not None:
             left.remove(match)
         lines.append(_line(rule, match))
     lines += [_line(None, one) for one in left]
     return tuple(sorted(lines, key=_order))
-
-
-def _is_same(of_prometheus: Mapping[str, str], of_alertmanager: Mapping[str, str]) -> bool:
-    return all(of_alertmanager.get(name) == value for name, value in of_prometheus.items())
 
 
 def _line(rule: RuleAlert | None, routed: RoutedAlert | None) -> AlertLine:

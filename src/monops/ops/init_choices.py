@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +12,7 @@ from typing import Any
 import msgspec
 
 from monops.domain.errors import UsageFault
-from monops.domain.units import parse_duration
+from monops.stack.files import TARGET_FORMS
 from monops.stack.options import LIMITS, Limit, StackOptions
 
 #: Choices that are options as they are.
@@ -18,10 +20,30 @@ _PLAIN = (
     "network", "bind_address", "retention_time", "retention_size", "slack_channel", "email_to", "email_from", "smtp",
     "smtp_user", "sample_app", "project", "prefix", "time_scale",
 )  # fmt: skip
-_NAME = re.compile(r"^[a-z0-9][a-z0-9_-]*$")
+_SMALL = ("a name of small letters, digits, - and _", r"[a-z0-9][a-z0-9_-]*")
+_MAIL = r"[^@\s,][^@\r\n,]*@[^@\s,]+"
+#: Option -> what its value is, how that looks, and an example.
+#: Source: compose-spec.io (names); Prometheus, storage page (retention); Alertmanager, configuration page (the others).
+_FORMS = {
+    "project": ("--name", *_SMALL, "monitoring"),
+    "prefix": ("--prefix", *_SMALL, "ai"),
+    "network": ("--network", "a network's name", r"\w[\w.-]*", "ai-orchestrator_default"),
+    "retention_time": (
+        "--retention-time", "a duration", r"(?=[1-9])(\d+y)?(\d+w)?(\d+d)?(\d+h)?(\d+m)?(\d+s)?", "30d",
+    ),
+    "retention_size": ("--retention-size", "a size", r"[1-9]\d*(B|KB|MB|GB|TB|PB|EB)", "50GB"),
+    "smtp": ("--smtp", "HOST:PORT", r"[^\s:/]+:\d{1,5}", "smtp.example.com:587"),
+    "smtp_user": ("--smtp-user", "a name", r"[^\r\n]+", "monops@example.com"),
+    "email_to": ("--email-to", "an address", rf"{_MAIL}(,\s*{_MAIL})*", "ops@example.com"),
+    "email_from": ("--email-from", "an address", _MAIL, "alerts@example.com"),
+    "slack_channel": ("--slack-channel", "a channel", r"[#@]?[^\s#@]+", "'#alerts'"),
+}  # fmt: skip
 _MEMORY = re.compile(r"^\d+(\.\d+)?[bkmgBKMG]?$")
-_SIZE = re.compile(r"^\d+(B|KB|MB|GB|TB|PB|EB)$")
-_REDIS = re.compile(r"^(rediss?|unix)://")
+#: Docker's own limit: "Minimum memory limit allowed is 6MB".
+_LEAST_MEMORY = 6 * 1024 * 1024
+_IMAGE = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._/:@-]*$")
+_REDIS = re.compile(r"^rediss?://[^\s/@]+(/\d+)?$")
+_HOST_PORT = re.compile(r"^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9][A-Za-z0-9._-]*):\d{1,5}$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +58,9 @@ class HostFacts:
 class Choices:
     """The command line's words; None or () where nothing was said."""
 
+    #: "none" leaves the one named before.
     network: str | None = None
+    #: "nothing" brings back what was left out.
     without: Sequence[str] = ()
     ports: Sequence[str] = ()
     bind_address: str | None = None
@@ -46,6 +70,7 @@ class Choices:
     memory: Sequence[str] = ()
     targets: Sequence[str] = ()
     images: Sequence[str] = ()
+    #: "nobody" takes away those named before.
     receivers: Sequence[str] = ()
     slack_channel: str | None = None
     email_to: str | None = None
@@ -66,6 +91,10 @@ def chosen(choices: Choices, before: StackOptions | None, host: HostFacts | None
             options, bridge_address=host.bridge_address, root_is_shared=host.root_is_shared
         )
     said: dict[str, Any] = {name: getattr(choices, name) for name in _PLAIN if getattr(choices, name) is not None}
+    if choices.network in ("", "none"):
+        said["network"] = None
+    if choices.bind_address is not None:
+        said["bind_address"] = _address(choices.bind_address)
     if choices.without:
         said["without"] = tuple(dict.fromkeys(name for name in choices.without if name != "nothing"))
     if choices.receivers:
@@ -86,33 +115,52 @@ def chosen(choices: Choices, before: StackOptions | None, host: HostFacts | None
 
 
 def _check(options: StackOptions) -> None:
-    for flag, name in (("--name", options.project), ("--prefix", options.prefix)):
-        if not _NAME.match(name):
-            raise UsageFault(
-                f"{flag} {name!r}: a name has small letters, digits, - and _ only", remedy=f"{flag} monitoring"
-            )
-    for flag, value, pattern, example in (
-        ("--retention-size", options.retention_size, _SIZE, "50GB"),
-        ("--network", options.network or "x", re.compile(r"^[\w][\w.-]*$"), "ai-orchestrator_default"),
-        ("--bind", options.bind_address, re.compile(r"^[0-9a-fA-F.:\[\]]+$"), "127.0.0.1"),
-    ):
-        if value and not pattern.match(value):
-            raise UsageFault(f"{flag} {value!r} is none", remedy=f"for example: {flag} {example}")
-    try:
-        parse_duration(options.retention_time)
-    except ValueError as error:
-        raise UsageFault(
-            f"--retention-time {options.retention_time!r} is no duration", remedy="for example: --retention-time 30d"
-        ) from error
+    """Values that a service would only refuse when it starts."""
+    for field, (flag, about, form, example) in _FORMS.items():
+        value = getattr(options, field)
+        may_be_empty = field in ("network", "smtp_user", "retention_size")
+        if (value or not may_be_empty) and not re.fullmatch(form, value):
+            raise UsageFault(f"{flag} {value!r} is not {about}", remedy=f"for example: monops init {flag} {example}")
     if not 0 < options.time_scale <= 1:
         raise UsageFault(
-            f"--time-scale {options.time_scale:g} is not above 0 and at most 1", remedy="--time-scale 0.05"
+            f"--time-scale {options.time_scale:g} is not above 0 and at most 1",
+            remedy="for example: monops init --time-scale 0.05",
         )
-    for address in options.targets.get("redis", ()):
-        if not _REDIS.match(address):
+    for name, image in options.images.items():
+        if not _IMAGE.match(image):
             raise UsageFault(
-                f"--target redis={address}: a Redis is named by its URL", remedy=f"--target redis=redis://{address}"
+                f"--image {name}: {image!r} is no image's name",
+                remedy=f"for example: monops init --image {name}=NAME:TAG",
             )
+    for job, addresses in options.targets.items():
+        for address in addresses:
+            _check_target(job, address)
+
+
+def _check_target(job: str, address: str) -> None:
+    form, example = TARGET_FORMS.get(job, ("HOST:PORT", "host:9090"))
+    if job == "redis" and "@" in address:
+        # Not shown again: the file of targets is no place for a secret, and neither is a message.
+        raise UsageFault(
+            "--target redis: a password does not belong into a file of targets",
+            remedy="leave it out, and write it into secrets/redis-exporter/passwords.json; .env says how",
+        )
+    if not (_REDIS if job == "redis" else _HOST_PORT).match(address):
+        right = f"redis://{address}" if job == "redis" and _HOST_PORT.match(address) else example
+        raise UsageFault(
+            f"--target {job}={address}: write it as {form}", remedy=f"for example: monops init --target {job}={right}"
+        )
+
+
+def _address(text: str) -> str:
+    """An IP address, as Compose wants it before a port."""
+    try:
+        found = ipaddress.ip_address(text.strip("[]"))
+    except ValueError as error:
+        raise UsageFault(
+            f"--bind {text!r} is not an IP address", remedy="for example: monops init --bind 127.0.0.1"
+        ) from error
+    return f"[{found}]" if found.version == 6 else str(found)
 
 
 def _pairs(flag: str, words: Sequence[str]) -> list[tuple[str, str]]:
@@ -120,14 +168,17 @@ def _pairs(flag: str, words: Sequence[str]) -> list[tuple[str, str]]:
     for word in words:
         name, equals, value = word.partition("=")
         if not (name and equals and value):
-            raise UsageFault(f"{flag} {word!r}: write NAME=VALUE", remedy="monops init --help")
+            raise UsageFault(f"{flag} {word!r} is not NAME=VALUE", remedy="monops init --help")
         found.append((name, value))
     return found
 
 
 def _port(name: str, value: str) -> int:
-    if not value.isdigit() or not 1 <= int(value) <= 65535:
-        raise UsageFault(f"--port {name}={value}: a port is a number from 1 to 65535", remedy=f"--port {name}=9090")
+    if not re.fullmatch(r"[0-9]{1,5}", value) or not 1 <= int(value) <= 65535:
+        raise UsageFault(
+            f"--port {name}={value}: a port is a number from 1 to 65535",
+            remedy=f"for example: monops init --port {name}=9090",
+        )
     return int(value)
 
 
@@ -145,14 +196,18 @@ def _limits(options: StackOptions, choices: Choices) -> dict[str, Limit]:
             cpus = float(value)
         except ValueError:
             cpus = 0.0
-        if not cpus > 0:
+        if not 0.01 <= cpus < math.inf:
             raise UsageFault(
-                f"--cpus {service}={value}: a number of processors, such as 0.5", remedy=f"--cpus {service}=1"
+                f"--cpus {service}={value} is not a number of processors, 0.01 or more",
+                remedy=f"for example: monops init --cpus {service}=0.5",
             )
         found[service] = msgspec.structs.replace(_limit(found, service), cpus=cpus)
     for service, value in _pairs("--memory", choices.memory):
-        if not _MEMORY.match(value):
-            raise UsageFault(f"--memory {service}={value}: a size such as 512M or 2G", remedy=f"--memory {service}=2G")
+        if not _MEMORY.match(value) or _bytes(value) < _LEAST_MEMORY:
+            raise UsageFault(
+                f"--memory {service}={value} is not a size such as 512M or 2G, 6M or more",
+                remedy=f"for example: monops init --memory {service}=512M",
+            )
         before = _limit(found, service)
         # What is reserved can never be more than the limit: half of it, unless less was reserved before.
         found[service] = msgspec.structs.replace(

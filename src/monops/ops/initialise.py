@@ -12,7 +12,15 @@ from monops.domain.errors import ConfigurationError, UsageFault
 from monops.domain.generated import Action, FileChange, as_bytes, as_text, decide, digest
 from monops.domain.nearest import did_you_mean
 from monops.domain.ports import Machine, Progress, StackFolder
-from monops.stack.files import ADMIN_PASSWORD, FOLDERS, RECEIVER_SECRETS, SECRET_OWNERS, check_options, shipped
+from monops.stack.files import (
+    ADMIN_PASSWORD,
+    FOLDERS,
+    RECEIVER_SECRETS,
+    SECRET_OWNERS,
+    SMTP_PASSWORD,
+    check_options,
+    shipped,
+)
 from monops.stack.options import StackOptions
 
 #: What is remembered of the last time, in the stack's folder.
@@ -126,12 +134,15 @@ def apply_init(
     made = _secrets(plan.options, folder, machine, progress, password)
     record = {"options": msgspec.to_builtins(plan.options), "written": dict(sorted(written.items()))}
     folder.write(RECORD, json.dumps(record, indent=2).encode() + b"\n")
-    missing = [RECEIVER_SECRETS[name] for name in plan.options.receivers if name in RECEIVER_SECRETS]
-    if "email" in plan.options.receivers and plan.options.smtp_user:
-        missing.append("secrets/alertmanager/smtp-password")
-    return Initialised(
-        plan=plan, secrets_made=made, secrets_missing=tuple(path for path in missing if folder.owner(path) is None)
-    )
+    missing = tuple(path for path in _receivers_secrets(plan.options) if folder.owner(path) is None)
+    return Initialised(plan=plan, secrets_made=made, secrets_missing=missing)
+
+
+def _receivers_secrets(options: StackOptions) -> list[str]:
+    if "alertmanager" not in options.services:
+        return []
+    found = [RECEIVER_SECRETS[name] for name in options.receivers if name in RECEIVER_SECRETS]
+    return [*found, SMTP_PASSWORD] if "email" in options.receivers and options.smtp_user else found
 
 
 def _secrets(

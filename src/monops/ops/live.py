@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from monops.domain.errors import MonopsError, NotFound
+from monops.domain.errors import NotFound
 from monops.domain.ports import Alertmanager, Clock, Container, Engine, LiveServices, PrometheusQueries
 from monops.domain.stack import Stack, find_stack, worth_inspecting
+
+#: State of a container -> what helps; others are started.
+_REMEDIES = {"paused": "docker unpause {}", "restarting": "docker logs --tail 20 {}"}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -44,10 +47,6 @@ class Live:
             return None
         container = self.stack().container(service)
         if container.state != "running":
-            raise NotFound(f"{container.name} is {container.state}", remedy=f"docker start {container.name}")
+            remedy = _REMEDIES.get(container.state, "docker start {}").format(container.name)
+            raise NotFound(f"{container.name} is {container.state}", remedy=remedy)
         return container
-
-
-def unknown_because(error: MonopsError) -> str:
-    """A sentence for what could not be looked at."""
-    return f"unknown: {error.message}"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -10,15 +11,21 @@ from typing import Any
 from monops.domain.errors import UsageFault
 from monops.domain.nearest import did_you_mean
 from monops.domain.ports import Compose, Container, Engine, Memory
+from monops.domain.rebuild import without_secret
 from monops.stack.options import SERVICES
 
-#: A container that was started again so often since it was made will not come up by waiting.
+#: A container that was started again so often will not come up by waiting.
 RESTARTS_THAT_ARE_A_LOOP = 3
+#: How far back the reason for an end is looked for.
+_LINES = 20
+_LONGEST_REASON = 400
+_FAULT = re.compile(r"level=(error|fatal)|\b(error|fatal|panic|failed|cannot|denied|refused|invalid)\b", re.IGNORECASE)
+_LOGFMT_ERROR = re.compile(r'\berr(?:or)?="(?P<said>(?:[^"\\]|\\.)*)"')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceState:
-    """One service."""
+    """One container of a service, or that there is none."""
 
     service: str
     #: "" where there is no container.
@@ -31,7 +38,10 @@ class ServiceState:
     ports: tuple[str, ...]
     image: str
     memory: Memory | None
+    #: How often the engine started it again by itself.
     restarts: int
+    #: When it was started last, as the engine writes it.
+    started: str
     #: Why it is not well, as far as the engine says; "" where it is.
     reason: str
 
@@ -42,9 +52,9 @@ class ServiceState:
     @property
     def is_hopeless(self) -> bool:
         """Whether waiting cannot help."""
-        if self.state in ("exited", "dead", "missing"):
+        if self.state in ("exited", "dead", "missing", "removing"):
             return True
-        return not self.is_well and self.restarts >= RESTARTS_THAT_ARE_A_LOOP
+        return self.state == "restarting" and self.restarts >= RESTARTS_THAT_ARE_A_LOOP
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +63,7 @@ class StackState:
 
     project: str
     file: str
+    #: A service that was scaled is there once a container.
     services: tuple[ServiceState, ...]
     undeclared: tuple[str, ...]
 
@@ -88,24 +99,26 @@ def state_of(
     """The same where the model is known already."""
     project = str(model.get("name", ""))
     declared = declared_services(model, chosen)
-    ids = [item.id for item in engine.listed() if item.project == project]
-    containers = engine.containers(ids)
-    by_service = {container.service: container for container in containers}
+    by_service: dict[str, list[Container]] = {}
+    for container in engine.containers([item.id for item in engine.listed() if item.project == project]):
+        # What `docker compose run` left behind bears the service's name, and is not the service.
+        if container.labels.get("com.docker.compose.oneoff") != "True":
+            by_service.setdefault(container.service, []).append(container)
     memory: dict[str, Memory | None] = {}
     if with_memory:
-        running = [c.id for c in containers if c.state == "running"]
+        running = [c.id for name in declared for c in by_service.get(name, ()) if c.state == "running"]
         with ThreadPoolExecutor(max_workers=8) as pool:
             memory = dict(zip(running, pool.map(engine.memory, running), strict=True))
-    services = tuple(_service(name, by_service.get(name), memory, engine) for name in declared)
+    services = tuple(one for name in declared for one in _states(name, by_service.get(name, ()), memory, engine))
     others = set(by_service) - set(model.get("services") or {})
     return StackState(project=project, file=file, services=services, undeclared=tuple(sorted(others)))
 
 
-def _service(
-    name: str, container: Container | None, memory: Mapping[str, Memory | None], engine: Engine
-) -> ServiceState:
-    if container is None:
-        return ServiceState(
+def _states(
+    name: str, containers: Sequence[Container], memory: Mapping[str, Memory | None], engine: Engine
+) -> Iterator[ServiceState]:
+    if not containers:
+        yield ServiceState(
             service=name,
             container="",
             state="missing",
@@ -114,32 +127,61 @@ def _service(
             image="",
             memory=None,
             restarts=0,
-            reason="it has no container: monops stack up",
+            started="",
+            reason="it has no container",
         )
-    return ServiceState(
-        service=name,
-        container=container.name,
-        state=container.state,
-        health=container.health,
-        ports=tuple(f"{host}:{port}->{inside}" for inside, (host, port) in sorted(container.ports.items())),
-        image=container.image,
-        memory=memory.get(container.id),
-        restarts=int(container.raw.get("RestartCount") or 0),
-        reason=_reason(container, engine),
-    )
+    for container in sorted(containers, key=lambda one: one.name):
+        yield ServiceState(
+            service=name,
+            container=container.name,
+            state=container.state,
+            health=container.health,
+            ports=tuple(f"{host}:{port}->{inside}" for inside, (host, port) in sorted(container.ports.items())),
+            image=container.image,
+            memory=memory.get(container.id),
+            restarts=int(container.raw.get("RestartCount") or 0),
+            started=str((container.raw.get("State") or {}).get("StartedAt") or ""),
+            reason=_reason(container, engine),
+        )
 
 
 def _reason(container: Container, engine: Engine) -> str:
     """The engine's own evidence: the exit code with the last words, or what the health check printed."""
     state = container.raw.get("State") or {}
+    error = str(state.get("Error") or "")
+    restarts = int(container.raw.get("RestartCount") or 0)
     if container.state in ("exited", "dead", "restarting"):
-        words = engine.logs(container.id, 1)
+        words = error or last_words(engine.logs(container.id, _LINES))
         killed = ", out of memory" if state.get("OOMKilled") else ""
-        return f"it ended with {state.get('ExitCode')}{killed}" + (f": {words[-1].strip()}" if words else "")
-    if container.state == "running" and container.health == "unhealthy":
+        again = f", and again after each of {restarts} restarts" if restarts > 1 else ""
+        return _said(f"it ended with {state.get('ExitCode')}{killed}{again}", words)
+    if container.state == "running" and container.health in ("unhealthy", "starting"):
         log = (state.get("Health") or {}).get("Log") or ()
-        output = str(log[-1].get("Output", "")).strip().splitlines() if log else []
-        return "its health check fails" + (f": {output[-1]}" if output else "")
-    if container.state in ("created", "paused"):
-        return f"it is {container.state}"
-    return ""
+        failed = [str(probe.get("Output") or "") for probe in log if probe.get("ExitCode")]
+        output = failed[-1].strip().splitlines() if failed else []
+        what = "its health check fails" if container.health == "unhealthy" else "its health check has not passed yet"
+        if restarts:
+            return _said(f"{what}, restart {restarts}", last_words(engine.logs(container.id, _LINES)))
+        return _said(what, output[-1] if output else "")
+    if container.state == "created":
+        return _said("it was never started", error)
+    return "" if container.state == "running" else f"it is {container.state}"
+
+
+def last_words(lines: Sequence[str]) -> str:
+    """What a program says of its end: the causes in its error messages, else its last line."""
+    lines = [line.strip() for line in lines if line.strip()]
+    faults = [line for line in lines if _FAULT.search(line)]
+    # Prometheus and Alertmanager: the cause comes first, and what failed because of it after it.
+    causes = [found["said"] for line in faults if (found := _LOGFMT_ERROR.search(line))]
+    if causes:
+        plain = (cause.replace('\\"', '"').replace("\\n", " ") for cause in causes)
+        return "; ".join(dict.fromkeys(plain))
+    return (faults or lines or [""])[-1]
+
+
+def _said(what: str, words: str) -> str:
+    words = without_secret(words)
+    if len(words) > _LONGEST_REASON:
+        words = words[:_LONGEST_REASON] + " …"
+    return f"{what}: {words}" if words else what

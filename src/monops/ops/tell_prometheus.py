@@ -66,7 +66,7 @@ def _add_failure(values: _Values, now: float) -> None:
 
 def _change(folder: StackFolder, progress: Progress, destination: str, change: Callable[[_Values], None]) -> None:
     shown = without_secret(destination)
-    path = f"monops_backup_{hashlib.sha256(destination.encode()).hexdigest()[:8]}.prom"
+    path = f"monops_backup_{hashlib.sha256(shown.encode()).hexdigest()[:8]}.prom"
     try:
         before = read((folder.read(path) or b"").decode("utf-8", errors="replace"))
         values = {(sample.name, sample.labels.get("source", "")): sample.value for sample in before}

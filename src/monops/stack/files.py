@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
+from typing import TYPE_CHECKING
 
 from monops import __version__
 from monops.domain.errors import UsageFault
@@ -18,6 +20,9 @@ from monops.stack.dashboards import DASHBOARDS, as_json
 from monops.stack.metrics import API_GATEWAY, APPLICATION_JOBS, BROWSER_WORKERS, BULLMQ, QUOTA_TRACKER
 from monops.stack.options import IMAGES, LIMITS, NEEDED, PORTS, RECEIVERS, SAMPLE_IMAGES, SERVICES, StackOptions
 from monops.stack.runbook_page import as_html, index_html
+
+if TYPE_CHECKING:
+    import jinja2
 
 #: Folders that the containers mount, which must exist with nothing in them; the secrets' are private.
 FOLDERS = ("textfile",)
@@ -128,7 +133,7 @@ def _settings(options: StackOptions) -> Iterator[ShippedFile]:
     }
     yield ShippedFile(COMPOSE_FILE, _filled(f"{COMPOSE_FILE}.j2", values))
     yield ShippedFile(".env", _filled("env.j2", values))
-    yield ShippedFile(".gitignore", "# Secrets, and versions of files that were replaced.\n/secrets/\n/.monops/before/\n")
+    yield ShippedFile(".gitignore", "# Secrets, and what was replaced.\n/secrets/\n/.monops/before/\n")
     yield ShippedFile("prometheus.yml", _filled("prometheus.yml.j2", values))
     yield ShippedFile("monops.toml", _filled("monops.toml.j2", values))
     if "alertmanager" in options.services:
@@ -180,11 +185,13 @@ def _grafana(options: StackOptions) -> Iterator[ShippedFile]:
             yield ShippedFile("grafana-dashboard.json", text)
 
 
-def _runbooks() -> Iterator[ShippedFile]:
+@cache
+def _runbooks() -> tuple[ShippedFile, ...]:
     pages = runbooks.pages()
-    for name, markdown in pages.items():
-        yield ShippedFile(f"runbooks/{name}.html", as_html(name, markdown))
-    yield ShippedFile("runbooks/index.html", index_html(tuple(pages)))
+    return (
+        *(ShippedFile(f"runbooks/{name}.html", as_html(name, markdown)) for name, markdown in pages.items()),
+        ShippedFile("runbooks/index.html", index_html(tuple(pages))),
+    )
 
 
 def _sample_app(options: StackOptions) -> Iterator[ShippedFile]:
@@ -198,6 +205,11 @@ def _sample_app(options: StackOptions) -> Iterator[ShippedFile]:
 
 def _filled(template: str, values: Mapping[str, object]) -> str:
     """A template with its marks `<[ ]>` and `<% %>` filled in; those of Compose and of Go stay as they are."""
+    return _environment().get_template(template).render({"version": __version__, **values})
+
+
+@cache
+def _environment() -> jinja2.Environment:
     import jinja2
 
     environment = jinja2.Environment(  # noqa: S701 - no HTML comes from these
@@ -214,7 +226,7 @@ def _filled(template: str, values: Mapping[str, object]) -> str:
         keep_trailing_newline=True,
     )
     environment.filters["quoted"] = _quoted
-    return environment.get_template(template).render({"version": __version__, **values})
+    return environment
 
 
 def _quoted(text: str) -> str:

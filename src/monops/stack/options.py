@@ -56,8 +56,6 @@ LIMITS = {
     "cadvisor": Limit(1.0, "512M", "128M"),
     "sample-app": Limit(0.5, "128M", "32M"),
     "redis": Limit(0.5, "128M", "16M"),
-    "sample-app": Limit(0.5, "128M", "32M"),
-    "redis": Limit(0.5, "128M", "16M"),
 }
 
 

@@ -96,3 +96,12 @@ def test_a_reader_that_goes_away_is_no_bug(tmp_path: Path) -> None:
     assert ran.returncode == 1
     assert b"bug" not in ran.stderr
     assert b"Exception ignored" not in ran.stderr
+
+
+def test_a_folder_that_was_removed_is_one_sentence(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    words = f"cd {gone}; rmdir {gone}; exec {sys.executable} -m monops snapshots --from {tmp_path}"
+    done = subprocess.run(["sh", "-c", words], capture_output=True, text=True, timeout=30)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[0] == "error: the current folder is not there any more"

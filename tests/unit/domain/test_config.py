@@ -167,7 +167,16 @@ def test_no_secret_is_shown(text: str) -> None:
 
 def test_the_schema_names_every_section() -> None:
     fields = schema()["$defs"]["Config"]["properties"]
-    assert set(fields) == {"stack", "prometheus", "grafana", "alertmanager", "sources", "destinations", "backup"}
+    assert set(fields) == {
+        "stack",
+        "prometheus",
+        "grafana",
+        "alertmanager",
+        "sources",
+        "destinations",
+        "backup",
+        "notify",
+    }
 
 
 # --- lines ---------------------------------------------------------------------------------------

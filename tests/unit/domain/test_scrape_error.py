@@ -44,8 +44,8 @@ CLASSES = [
     (
         "not_http",
         (
-            'Get "http://redis:6379/metrics": net/http: HTTP/1.x transport connection broken: malformed HTTP status code '
-            '"wrong"'
+            'Get "http://redis:6379/metrics": net/http: HTTP/1.x transport connection broken: malformed HTTP status '
+            'code "wrong"'
         ),
     ),
     ("not_http", 'Get "http://web:80/": malformed HTTP response "\\x15\\x03\\x01\\x00\\x02\\x02\\x16"'),
@@ -78,8 +78,8 @@ CLASSES = [
     (
         "ctype.bad",
         (
-            'received unsupported Content-Type "text/html; charset=utf-8" and no fallback_scrape_protocol specified for '
-            "target"
+            'received unsupported Content-Type "text/html; charset=utf-8" and no fallback_scrape_protocol specified '
+            "for target"
         ),
     ),
     (
@@ -114,8 +114,8 @@ CLASSES = [
     (
         "auth.file",
         (
-            'Get "http://web/": unable to read authorization credentials: unable to read file /nope: open /nope: no such '
-            "file or directory"
+            'Get "http://web/": unable to read authorization credentials: unable to read file /nope: open /nope: no '
+            "such file or directory"
         ),
     ),
     ("auth.file", 'Get "http://web/": unable to read basic auth password: open /p: permission denied'),

@@ -28,12 +28,10 @@ def COMMAND() -> None:  # noqa: N802 - the name by which commands are found
 def list_(settings: Settings, states: tuple[str, ...], labels: tuple[str, ...]) -> int:
     """What is firing, pending, silenced or inhibited, the worst first."""
     wiring = Wiring(settings)
-    wanted = dict(wiring.pairs("--label", labels))
+    wanted = set(wiring.pairs("--label", labels))
     found = list_alerts(wiring.live())
     lines = tuple(
-        line
-        for line in found.lines
-        if (not states or line.state in states) and wanted.items() <= line.all_labels.items()
+        line for line in found.lines if (not states or line.state in states) and wanted <= line.all_labels.items()
     )
     shown = AlertList(lines=lines, unknown=found.unknown)
     if settings.as_json:
@@ -63,14 +61,18 @@ def _to(line: AlertLine, found: AlertList) -> str:
         return "unknown"
     if line.state == "pending":
         return "-"
+    if line.state == "silenced":
+        return f"nobody: silence {', '.join(line.muted_by)}"
+    if line.state == "inhibited":
+        return "nobody: another alert says it"
     if "alertmanager" not in line.seen_by:
         return "not at Alertmanager yet"
-    return ", ".join(line.receivers) or "nobody"
+    return ", ".join(line.receivers)
 
 
 def _age(since: str, now: datetime) -> str:
     try:
-        return ago(datetime.fromisoformat(since.replace("Z", "+00:00")[:26].rstrip("+:") + "+00:00"), now)
+        return ago(datetime.fromisoformat(since), now)
     except ValueError:
         return "-"
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import ipaddress
+import os
+import shlex
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from monops.cli.settings import Settings
 from monops.cli.show import counted, show_json, show_lines
@@ -26,19 +31,24 @@ _SAID = {
     Action.DELETED: "stays deleted",
 }
 
+_WITH_DIFF = (Action.UPDATE, Action.CONFLICT, Action.REPLACE, Action.EDITED)
 #: Files that nobody edits by hand: their differences say nothing to a person.
 _MADE_WHOLE = ("runbooks/", "grafana/dashboards/", "grafana-dashboard.json", "sample-app/")
 _LONGEST_DIFF = 60
+_MATCHES = "every file is as this version writes it"
 
 
 @click.command(
     "init",
+    context_settings={"max_content_width": 100},
     epilog="Exit status: 0 done, or all files match; 2 a choice that cannot be, or not confirmed; "
     "4 with --check: files differ.",
 )
 @click.argument("directory", metavar="[DIR]", default=".")
-@click.option("--network", metavar="NAME", help="The main system's Docker network, to reach its services and Redis.")
-@click.option("--without", multiple=True, metavar="SERVICE", help="Leave a service out: grafana, cadvisor, …")
+@click.option("--network", metavar="NAME", help="Docker network of the main system, to reach it; none: leave it.")
+@click.option(
+    "--without", multiple=True, metavar="SERVICE", help="Leave a service out: grafana, cadvisor, …; nothing: none."
+)
 @click.option("--port", "ports", multiple=True, metavar="SERVICE=N", help="Another port on this machine.")
 @click.option("--bind", "bind_address", metavar="ADDRESS", help="Where the ports listen.  [default: 127.0.0.1]")
 @click.option("--retention-time", metavar="TIME", help="How long Prometheus keeps data.  [default: 30d]")
@@ -48,15 +58,13 @@ _LONGEST_DIFF = 60
 @click.option("--target", "targets", multiple=True, metavar="JOB=ADDRESS", help="What a job scrapes; repeat for more.")
 @click.option("--image", "images", multiple=True, metavar="NAME_IMAGE=IMAGE", help="Another image, as named in .env.")
 @click.option(
-    "--receiver", "receivers", multiple=True, metavar="NAME", help="Who hears of alerts: slack, email, webhook."
+    "--receiver", "receivers", multiple=True, metavar="NAME", help="Who hears of alerts: slack, email, webhook; nobody."
 )
 @click.option("--slack-channel", metavar="CHANNEL", help="Channel for --receiver slack.")
 @click.option("--email-to", metavar="ADDRESS", help="Address for --receiver email.")
 @click.option("--email-from", metavar="ADDRESS", help="Sender for --receiver email.")
 @click.option("--smtp", metavar="HOST:PORT", help="Mail server for --receiver email.")
-@click.option(
-    "--smtp-user", metavar="NAME", help="User there; its password goes into secrets/alertmanager/smtp-password."
-)
+@click.option("--smtp-user", metavar="NAME", help="User there; password: secrets/alertmanager/smtp-password.")
 @click.option("--grafana-password-file", metavar="FILE", help="Grafana's first password; one is made otherwise.")
 @click.option("--sample-app/--no-sample-app", default=None, help="Add an application to watch, to try the stack out.")
 @click.option("--name", "project", metavar="NAME", help="The Compose project.  [default: monitoring]")
@@ -84,19 +92,20 @@ def COMMAND(  # noqa: N802 - the name by which commands are found
 
     Choices are remembered, so asked again it needs only those that change.
     """
+    context = click.get_current_context()
     wiring = Wiring(settings)
     folder = wiring.stack_folder(directory)
     before, _ = remembered(folder)
     options = chosen(Choices(**choices), before, wiring.host_facts() if before is None else None)
     plan = plan_init(folder, options, replace)
     if check:
-        return _show_check(settings, plan)
+        return _show_check(settings, plan, directory)
     if dry_run:
-        return _show_plan(settings, plan)
-    if not plan.is_first and not settings.quiet:
-        click.echo("\n".join(_plan_lines(plan)), err=True)
+        return _show_plan(settings, plan, directory)
+    if not settings.quiet and not (plan.is_first and not plan.of(Action.CONFLICT)):
+        click.echo("\n".join(_plan_lines(plan, directory)), err=True)
     if plan.needs_consent and not yes:
-        _confirm(plan, directory)
+        _confirm(f"{_same_command(context)} --yes")
     outside = wiring.outside()
     done = apply_init(
         plan,
@@ -106,76 +115,119 @@ def COMMAND(  # noqa: N802 - the name by which commands are found
         stamp=f"{outside.clock.now():%Y%m%dT%H%M%SZ}",
         password=wiring.secret_file(grafana_password_file),
     )
-    return _show_done(settings, done)
+    return _show_done(settings, done, directory)
 
 
-def _confirm(plan: InitPlan, directory: str) -> None:
-    remedy = f"monops init {directory} --yes" + ("" if plan.of(Action.REPLACE) else "; to see more: --dry-run")
+def _same_command(context: click.Context) -> str:
+    """What was typed, as a command to paste: choices that were not confirmed are not remembered."""
+    words = ["monops", "init"]
+    for parameter in context.command.params:
+        value = context.params.get(parameter.name or "")
+        if context.get_parameter_source(parameter.name or "") is not ParameterSource.COMMANDLINE:
+            continue
+        if isinstance(parameter, click.Argument):
+            words.append(str(value))
+        elif isinstance(value, bool):
+            words.append((parameter.opts if value else parameter.secondary_opts)[0])
+        else:
+            for item in value if isinstance(value, tuple) else (value,):
+                words += [parameter.opts[0], str(item)]
+    return shlex.join(words)
+
+
+def _confirm(remedy: str) -> None:
+    """Raises UsageFault where nobody agrees."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageFault("files that are there would change, and nobody is at a terminal to be asked", remedy=remedy)
     if not click.confirm("Change these files? The ones of now are kept in .monops/before", default=False, err=True):
         raise UsageFault("not confirmed: nothing was changed", remedy=remedy)
 
 
-def _plan_lines(plan: InitPlan) -> list[str]:
+def _plan_lines(plan: InitPlan, directory: str) -> list[str]:
     lines: list[str] = []
     for change in plan.changes:
-        if change.action is Action.SAME:
+        if change.action is Action.SAME or (change.action is Action.CREATE and plan.is_first):
             continue
         lines.append(f"{change.path}: {_SAID[change.action]}")
-        if change.action in (Action.UPDATE, Action.CONFLICT, Action.REPLACE, Action.EDITED):
+        if change.action in _WITH_DIFF:
             lines += _diff_lines(change)
     conflicts = plan.of(Action.CONFLICT)
     if conflicts:
-        lines.append(f"to take the new one instead of your edit: monops init --replace {conflicts[0].path}")
-    return lines or ["every file is as this version writes it"]
+        again = shlex.join(["monops", "init", *([directory] if directory != "." else []), "--replace"])
+        lines.append(f"to take the new one instead of your edit: {again} {conflicts[0].path}")
+    return lines
 
 
 def _diff_lines(change: FileChange) -> list[str]:
     """The difference, for files that people write; of pages and dashboards only its size."""
     diff = change.diff()
     if change.path.startswith(_MADE_WHOLE) and change.action is Action.UPDATE:
-        count = sum(line.startswith(("+", "-")) for line in diff) - 2
-        return [f"  {counted(count, 'line')} differ"] if count != 1 else ["  1 line differs"]
+        return [f"  {counted(sum(line.startswith(('+', '-')) for line in diff[2:]), 'line')} changed"]
     left = len(diff) - _LONGEST_DIFF
     return [f"  {line}" for line in diff[:_LONGEST_DIFF]] + ([f"  … {left} more lines"] if left > 0 else [])
 
 
-def _show_plan(settings: Settings, plan: InitPlan) -> int:
+def _show_plan(settings: Settings, plan: InitPlan, directory: str) -> int:
     if settings.as_json:
         show_json("init", ok=True, result={"dry_run": True, **_result(plan)})
     else:
-        show_lines(_plan_lines(plan))
+        new = plan.of(Action.CREATE) if plan.is_first else ()
+        lines = [*(f"{change.path}: {_SAID[change.action]}" for change in new), *_plan_lines(plan, directory)]
+        show_lines(lines or [_MATCHES])
     return Exit.DONE
 
 
-def _show_check(settings: Settings, plan: InitPlan) -> int:
+def _show_check(settings: Settings, plan: InitPlan, directory: str) -> int:
     if settings.as_json:
         show_json("init", ok=plan.matches, result={"matches": plan.matches, **_result(plan)})
     elif plan.is_first:
         show_lines([f"{plan.folder} holds no stack that monops init wrote"])
     else:
-        show_lines(_plan_lines(plan))
+        show_lines(_plan_lines(plan, directory) or [_MATCHES])
     return Exit.DONE if plan.matches else Exit.FINDINGS
 
 
-def _show_done(settings: Settings, done: Initialised) -> int:
+def _show_done(settings: Settings, done: Initialised, directory: str) -> int:
     plan = done.plan
     if settings.as_json:
         extra = {"secrets_made": list(done.secrets_made), "secrets_missing": list(done.secrets_missing)}
         show_json("init", ok=True, result={**_result(plan), **extra})
         return Exit.DONE
-    changed = sum(change.changes for change in plan.changes)
-    lines = [f"{plan.folder}: {counted(changed, 'file')} written, {len(plan.changes) - changed} left as they are"]
-    lines += [f"Grafana's password (user admin): cat {plan.folder}/{path}" for path in done.secrets_made]
+    changed = len(plan.changing)
+    place = "here" if plan.folder == "." else plan.folder
+    lines = [f"{place}: {counted(changed, 'file')} written, {len(plan.changes) - changed} left as they are"]
+    lines += [_password_line(plan, path) for path in done.secrets_made]
     lines += [f"still to be written by you: {plan.folder}/{path}" for path in done.secrets_missing]
+    again = shlex.join(["monops", "init", *([directory] if directory != "." else [])])
     if not plan.options.receivers and "alertmanager" in plan.options.services:
-        lines.append("nobody hears of alerts yet: monops init --receiver slack, email or webhook")
+        lines.append(f"nobody hears of alerts yet: {again} --receiver slack, email or webhook")
     if plan.is_first and plan.options.network is None and not plan.options.sample_app:
-        lines.append("the main system is not watched yet: monops init --network NAME (docker network ls)")
-    lines.append("next: monops stack up")
+        lines.append(f"the main system is not watched yet: {again} --network NAME (docker network ls)")
+    if not ipaddress.ip_address(plan.options.bind_address.strip("[]")).is_loopback:
+        lines.append(
+            f"whoever reaches {plan.options.bind_address} can read and delete metrics: only Grafana asks for a password"
+        )
+    lines.append("next: monops stack up" + ("" if plan.is_first else _to_restart(plan.changing)))
     show_lines(lines)
     return Exit.DONE
+
+
+def _password_line(plan: InitPlan, path: str) -> str:
+    """Root can read the file at once; for others it is the service's from `stack up` on."""
+    if os.geteuid() == 0:
+        return f"Grafana's password (user admin): cat {shlex.quote(f'{plan.folder}/{path}')}"
+    container = f"{plan.options.prefix}-grafana"
+    return f"Grafana's password (user admin), once it runs: docker exec {container} cat /run/secrets/admin-password"
+
+
+def _to_restart(changing: Sequence[FileChange]) -> str:
+    """What reads its files only when it starts."""
+    services = {
+        service
+        for service, folder in (("grafana", "grafana/provisioning/"), ("sample-app", "sample-app/"))
+        if any(change.path.startswith(folder) and change.action is Action.UPDATE for change in changing)
+    }
+    return f"; monops stack restart {' '.join(sorted(services))}" if services else ""
 
 
 def _result(plan: InitPlan) -> dict[str, Any]:
@@ -185,7 +237,7 @@ def _result(plan: InitPlan) -> dict[str, Any]:
             {
                 "path": change.path,
                 "action": change.action.value,
-                **({"diff": change.diff()} if change.action in (Action.UPDATE, Action.CONFLICT) else {}),
+                **({"diff": change.diff()} if change.action in _WITH_DIFF else {}),
             }
             for change in plan.changes
         ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -14,19 +15,27 @@ from monops.cli.show import show_json, show_lines, table
 from monops.cli.wiring import Wiring
 from monops.domain.errors import UsageFault
 from monops.domain.exits import Exit
+from monops.domain.nearest import listed
 from monops.domain.units import show_size
 from monops.ops.stack_status import ServiceState, StackState, declared_services, stack_status
-from monops.ops.stack_up import bring_up, wait_healthy
+from monops.ops.stack_up import bring_up
+from monops.ops.stack_up import restart as restart_services
 
 _WAIT = click.option(
-    "--wait", "seconds", type=click.IntRange(1), default=180, show_default=True, metavar="SECONDS", help="For health."
+    "--wait",
+    "seconds",
+    type=click.IntRange(1),
+    default=180,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to wait for health.",
 )
 _SERVICES = click.argument("services", nargs=-1, metavar="[SERVICE]...")
 
 
-@click.group("stack")
+@click.group("stack", context_settings={"max_content_width": 100})
 def COMMAND() -> None:  # noqa: N802 - the name by which commands are found
-    """Start, stop and look at the monitoring stack: docker compose on the files of `monops init`."""
+    """Start, stop and look at the monitoring stack: `docker compose` on the files of `monops init`."""
 
 
 @COMMAND.command("up", epilog="Exit status: 0 every service is healthy; 1 one is not, and why is said.")
@@ -34,7 +43,11 @@ def COMMAND() -> None:  # noqa: N802 - the name by which commands are found
 @_WAIT
 @click.pass_obj
 def up(settings: Settings, services: tuple[str, ...], seconds: int) -> int:
-    """Start what does not run or is not as the file says, and wait until all is healthy."""
+    """Start the stack and wait until all is healthy.
+
+    Starts what does not run, makes anew what is not as the Compose file says, and has Prometheus and Alertmanager
+    read their files again. Images that are not here are pulled.
+    """
     wiring = Wiring(settings)
     with wiring.progress:
         state = bring_up(wiring.starter(), services, within=timedelta(seconds=seconds))
@@ -46,14 +59,13 @@ def up(settings: Settings, services: tuple[str, ...], seconds: int) -> int:
 @_WAIT
 @click.pass_obj
 def restart(settings: Settings, services: tuple[str, ...], seconds: int) -> int:
-    """Restart services, and wait until they are healthy. Data stay; a changed Compose file needs `stack up`."""
+    """Restart services and wait until they are healthy.
+
+    Data stay. A changed Compose file or .env is not taken over by this: monops stack up.
+    """
     wiring = Wiring(settings)
-    starter = wiring.starter()
     with wiring.progress:
-        model = starter.compose.model()
-        declared_services(model, services)
-        starter.compose.restart(services)
-        state = wait_healthy(starter, model, services, within=timedelta(seconds=seconds))
+        state = restart_services(wiring.starter(), services, within=timedelta(seconds=seconds))
     return _show(settings, "stack restart", state, Exit.FAILED)
 
 
@@ -61,7 +73,7 @@ def restart(settings: Settings, services: tuple[str, ...], seconds: int) -> int:
 @_SERVICES
 @click.pass_obj
 def status(settings: Settings, services: tuple[str, ...]) -> int:
-    """Every service: state, health, ports, image, memory against its limit."""
+    """Show every service: state, health, ports, image, memory of its limit."""
     wiring = Wiring(settings)
     with wiring.progress:
         state = stack_status(wiring.compose(), wiring.outside().engine, services)
@@ -73,7 +85,10 @@ def status(settings: Settings, services: tuple[str, ...]) -> int:
 @click.option("--confirm", metavar="NAME", help="The stack's name, where nobody is at a terminal to type it.")
 @click.pass_obj
 def down(settings: Settings, volumes: bool, confirm: str | None) -> int:
-    """Stop and remove the containers. The data stay in their volumes unless --volumes is given."""
+    """Stop and remove the containers; the data stay.
+
+    They are in volumes, which only --volumes deletes.
+    """
     wiring = Wiring(settings)
     compose = wiring.compose()
     with wiring.progress:
@@ -82,12 +97,18 @@ def down(settings: Settings, volumes: bool, confirm: str | None) -> int:
         if volumes:
             _confirm(settings, project, sorted(_volumes(model)), confirm)
         compose.down(volumes=volumes)
+        left = sorted(item.name for item in wiring.outside().engine.listed() if item.project == project)
     if settings.as_json:
-        show_json("stack down", ok=True, result={"project": project, "volumes_deleted": volumes})
-    else:
-        show_lines(
-            [f"{project} is down, " + ("its data are deleted" if volumes else "its data are kept: monops stack up")]
-        )
+        result = {"project": project, "volumes_deleted": volumes, "left": left}
+        show_json("stack down", ok=True, result=result)
+        return Exit.DONE
+    lines = [f"{project} is down, " + ("its data are deleted" if volumes else "its data are kept: monops stack up")]
+    if left:
+        lines += [
+            f"not in {compose.file}, and left as they are: {listed(left)}",
+            f"  try: docker compose -f {compose.file} down --remove-orphans",
+        ]
+    show_lines(lines)
     return Exit.DONE
 
 
@@ -97,7 +118,7 @@ def down(settings: Settings, volumes: bool, confirm: str | None) -> int:
 @click.option("--tail", type=click.IntRange(0), default=100, show_default=True, metavar="N", help="Lines from before.")
 @click.pass_obj
 def logs(settings: Settings, services: tuple[str, ...], follow: bool, tail: int) -> int:
-    """What the services print."""
+    """Show what the services print."""
     wiring = Wiring(settings)
     compose, outside = wiring.compose(), wiring.outside()
     chosen = declared_services(compose.model(), services)
@@ -109,8 +130,11 @@ def logs(settings: Settings, services: tuple[str, ...], follow: bool, tail: int)
         state = stack_status(compose, outside.engine, services, with_memory=False)
         lines = {one.service: list(outside.engine.logs(one.container, tail)) for one in state.services if one.container}
         show_json("stack logs", ok=True, result={"logs": lines})
-    else:
+        return Exit.DONE
+    try:
         compose.logs(chosen if services else (), follow=follow, tail=tail)
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED  # the way to end --follow: nothing to report
     return Exit.DONE
 
 
@@ -134,7 +158,7 @@ def pull(settings: Settings, services: tuple[str, ...]) -> int:
 @COMMAND.command("config", epilog="Exit status: 0 done; 12 the file is wrong.")
 @click.pass_obj
 def config(settings: Settings) -> int:
-    """The Compose file with every variable filled in."""
+    """Show the Compose file with every variable filled in."""
     compose = Wiring(settings).compose()
     if settings.as_json:
         show_json("stack config", ok=True, result=compose.model())
@@ -160,7 +184,7 @@ def _confirm(settings: Settings, project: str, volumes: Sequence[str], typed: st
         click.echo(f"This deletes the volumes {', '.join(volumes)}: all metrics, dashboards and silences.", err=True)
         if click.confirm("Back them up first?", default=True, err=True):
             place = click.prompt("Where to (a directory, s3://bucket/prefix, or a configured name)", err=True)
-            _back_up(settings, place)
+            _back_up(replace(settings, project=project), place)
         typed = click.prompt(f"Type {project} to delete the data", default="", show_default=False, err=True)
     if str(typed).strip() != project:
         raise UsageFault(f"{str(typed).strip()!r} is not the stack's name: nothing was deleted", remedy=remedy)
@@ -192,18 +216,23 @@ def _lines(state: StackState) -> list[str]:
     ]
     lines = table(("service", "state", "health", "ports", "image", "memory"), rows)
     unwell = [one for one in state.services if not one.is_well]
+    missing = [one.service for one in unwell if not one.container]
     for one in unwell:
-        what = one.reason or f"it is {one.health or one.state}"
-        lines.append(f"{one.service}: {what}")
-        lines.append(f"  try: monops stack logs {one.service}" if one.container else "  try: monops stack up")
+        if one.container:
+            lines.append(f"{one.service}: {one.reason or f'it is {one.health or one.state}'}")
+            if not (one.state == "running" and one.health == "starting"):
+                lines.append(f"  try: monops stack logs {one.service}")
+    if missing:
+        lines.append(f"{listed(missing)}: no container")
+        lines.append(
+            "  try: monops stack up" + ("" if len(missing) == len(state.services) else " " + " ".join(missing))
+        )
     if state.undeclared:
-        lines.append(f"not in {state.file}, and running: {', '.join(state.undeclared)}")
+        lines.append(f"not in {state.file}, and there all the same: {listed(state.undeclared)}")
+        lines.append(f"  try: docker compose -f {state.file} up -d --remove-orphans")
     count = len(state.services)
-    lines.append(
-        f"{state.project}: {count - len(unwell)} of {count} services well"
-        if unwell
-        else f"{state.project}: all {count} services well"
-    )
+    well = f"{count - len(unwell)} of {count}" if unwell else "all" if count == 1 else f"all {count}"
+    lines.append(f"{state.project}: {well} services well")
     return lines
 
 
@@ -230,6 +259,7 @@ def _result(state: StackState) -> dict[str, Any]:
                 "memory_bytes": one.memory.used if one.memory else None,
                 "memory_limit_bytes": one.memory.limit if one.memory else None,
                 "restarts": one.restarts,
+                "started": one.started or None,
                 "reason": one.reason or None,
             }
             for one in state.services

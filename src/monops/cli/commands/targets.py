@@ -56,7 +56,7 @@ def add(settings: Settings, job: str, address: str, labels: tuple[str, ...], sec
     chosen = dict(wiring.pairs("--label", labels))
     within = timedelta(seconds=seconds)
     with wiring.progress:
-        done = add_target(wiring.own_folder(), wiring.live(), job, address, chosen, within=within)
+        done = add_target(wiring.own_folder(), wiring.live(), wiring.progress, job, address, chosen, within=within)
     is_up = done.seen is not None and done.seen.health == "up"
     if settings.as_json:
         show_json("targets add", ok=is_up, result=_change(done))
@@ -82,8 +82,9 @@ def add(settings: Settings, job: str, address: str, labels: tuple[str, ...], sec
 def remove(settings: Settings, job: str, address: str, seconds: int) -> int:
     """Scrape ADDRESS no more as part of JOB. What was collected stays."""
     wiring = Wiring(settings)
+    within = timedelta(seconds=seconds)
     with wiring.progress:
-        done = remove_target(wiring.own_folder(), wiring.live(), job, address, within=timedelta(seconds=seconds))
+        done = remove_target(wiring.own_folder(), wiring.live(), wiring.progress, job, address, within=within)
     is_gone = done.seen is None and done.unknown is None
     if settings.as_json:
         show_json("targets remove", ok=is_gone, result=_change(done))

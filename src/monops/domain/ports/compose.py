@@ -42,6 +42,13 @@ class Compose(Protocol):
         """To stdout, as Compose prints them."""
         ...
 
+    def post(self, service: str, url: str) -> str:
+        """An empty POST from inside the service's container; "" where it was taken, else what was answered."""
+        ...
+
     def own(self, image: str, folder: str, owners: Mapping[str, int]) -> None:
-        """Give files of a host folder to users, by a throwaway container: for a person who is not root here."""
+        """Give files of a host folder to users, by a throwaway container: for a person who is not root here.
+
+        The path of a folder stands for the files in it. Each is readable to its user alone then.
+        """
         ...

@@ -39,7 +39,7 @@ class Answer:
 
     #: "vector", "matrix", "scalar" or "string".
     kind: str
-    #: Sorted by labels.
+    #: By labels, unless the query itself says in which order.
     series: tuple[Series, ...]
     #: Warnings and infos of the server.
     notes: tuple[str, ...] = ()
@@ -159,11 +159,11 @@ class PrometheusQueries(Protocol):
     def url(self) -> str: ...
 
     def evaluate(self, promql: str, at: float) -> Answer:
-        """An instant query of any kind. Raises UsageFault for what is no PromQL."""
+        """An instant query of any kind. Raises UsageFault for what is no PromQL, or cannot be evaluated."""
         ...
 
     def evaluate_range(self, promql: str, start: float, end: float, step: float) -> Answer:
-        """A query over a range, every `step` seconds. Raises UsageFault for what is no PromQL."""
+        """A query over a range, every `step` seconds. Raises UsageFault as `evaluate`."""
         ...
 
     def alerts(self) -> tuple[RuleAlert, ...]:

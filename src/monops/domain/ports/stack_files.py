@@ -36,8 +36,8 @@ class StackFolder(Protocol):
         """Make a file belong to a user, and readable to nobody else; whether that is so now. Only root may."""
         ...
 
-    def names(self, path: str) -> tuple[str, ...] | None:
-        """The files in a folder, sorted; none where it is not there; None where it may not be looked into."""
+    def names(self, path: str) -> tuple[str, ...]:
+        """The files in a folder, sorted; none where it is not there."""
         ...
 
     def owner(self, path: str) -> int | None:

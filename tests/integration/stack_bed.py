@@ -1,0 +1,117 @@
+"""A stack that `monops init` writes and `monops stack` drives, under a name and on ports of its own."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.integration.shipped import free_ports
+from tests.integration.support import Monops, Ran, docker
+
+from monops.stack.options import SERVICES
+
+_PUBLISHED = ("prometheus", "grafana", "alertmanager", "cadvisor", "node-exporter", "sample-app")
+
+
+@dataclass
+class Bed:
+    """A folder to run `monops init` in, and what comes of it."""
+
+    root: Path
+    name: str = field(default_factory=lambda: f"mt{secrets.token_hex(4)}")
+    ports: dict[str, int] = field(
+        default_factory=lambda: dict(zip(_PUBLISHED, free_ports(len(_PUBLISHED)), strict=True))
+    )
+
+    @property
+    def folder(self) -> Path:
+        return self.root / "monitoring"
+
+    @property
+    def monops(self) -> Monops:
+        return Monops(self.root)
+
+    @property
+    def choices(self) -> list[str]:
+        """What keeps this stack apart from every other."""
+        ports = [word for service, port in self.ports.items() for word in ("--port", f"{service}={port}")]
+        return ["--name", self.name, "--prefix", self.name, *ports]
+
+    def init(self, *choices: str, only: Sequence[str] = ()) -> Ran:
+        """The files; of the services all, or `only` these."""
+        left_out = [name for name in SERVICES if only and name not in only]
+        words = [word for name in left_out for word in ("--without", name)]
+        ran = self.monops.run("init", *self.choices, *words, *choices)
+        assert ran.code == 0, ran
+        return ran
+
+    def stack(self, *words: str, as_json: bool = True, **environment: str) -> Ran:
+        return self.monops.run("stack", *words, environment=environment, as_json=as_json)
+
+    def up(self, *words: str) -> Ran:
+        """It must come up."""
+        ran = self.stack("up", *words)
+        assert ran.code == 0, ran
+        return ran
+
+    def url(self, service: str) -> str:
+        return f"http://127.0.0.1:{self.ports[service]}"
+
+    def container(self, service: str) -> str:
+        return f"{self.name}-{service}"
+
+    def inspect(self, service: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(docker("container", "inspect", self.container(service)))[0]
+        return found
+
+    def started(self) -> dict[str, str]:
+        """container -> since when it runs."""
+        ids = docker("ps", "-aq", *self._ours).split()
+        lines = (
+            docker("container", "inspect", "--format", "{{.Name}} {{.Id}} {{.State.StartedAt}}", *ids) if ids else ""
+        )
+        return dict(line.split(" ", 1) for line in lines.splitlines())
+
+    def volumes(self) -> set[str]:
+        return set(docker("volume", "ls", "-q", *self._ours).split())
+
+    def append(self, path: str, text: str) -> None:
+        """A person's edit."""
+        with (self.folder / path).open("a") as file:
+            file.write(text)
+
+    @contextmanager
+    def spoilt(self, path: str, text: str) -> Iterator[None]:
+        """The file is this, and then what it was."""
+        before = (self.folder / path).read_text()
+        (self.folder / path).write_text(text)
+        try:
+            yield
+        finally:
+            (self.folder / path).write_text(before)
+
+    def clear(self) -> None:
+        """Nothing is left of it on the engine."""
+        for words in (("ps", "-aq"), ("network", "ls", "-q"), ("volume", "ls", "-q")):
+            if found := docker(*words, *self._ours).split():
+                kind = {"ps": ("rm", "-fv"), "network": ("network", "rm"), "volume": ("volume", "rm", "-f")}[words[0]]
+                docker(*kind, *found)
+
+    @property
+    def _ours(self) -> tuple[str, str]:
+        return ("--filter", f"label=com.docker.compose.project={self.name}")
+
+
+@contextmanager
+def bed(root: Path) -> Iterator[Bed]:
+    root.mkdir(parents=True, exist_ok=True)
+    made = Bed(root)
+    try:
+        yield made
+    finally:
+        made.clear()
