@@ -7,6 +7,7 @@ know. While it still reads its log after a start, prometheus.replay says how far
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -15,9 +16,13 @@ from monops.checks._prometheus import SUBJECT, container_of
 from monops.domain.check import Check, Sick
 from monops.domain.facts import Facts, SeenContainer, Unknown, known
 from monops.domain.finding import Finding, Fix, Risk, Severity
-from monops.domain.scrape_scene import last_words
+from monops.domain.scrape_scene import ending, last_words
 
 _START = Fix(say="Start it.", command="monops stack up prometheus", risk=Risk.SAFE)
+
+_CONFIG = "Error loading config"
+#: Where in its configuration the fault is, as its YAML reader tells.
+_LINE = re.compile(r"\bline \d+: [^\"\\\n]+")
 
 #: Words of its log -> (cause, what to do, command). The first that fits.
 _ENDINGS = (
@@ -40,7 +45,7 @@ _ENDINGS = (
         "docker system df",
     ),
     (
-        "Error loading config",
+        _CONFIG,
         "it cannot read its configuration",
         "Correct the line that its log names, then start it.",
         "docker logs --tail 20 {name}",
@@ -106,7 +111,7 @@ def _without_container(facts: Facts, answer: str) -> Finding:
 def _ended(one: SeenContainer, answer: str) -> Finding:
     evidence = (
         answer,
-        f"docker inspect {one.name}: {one.container.state}, exit code {one.exit_code}",
+        f"docker inspect {one.name}: {ending(one)}",
         *last_words(one),
     )
     if one.out_of_memory:
@@ -119,8 +124,10 @@ def _ended(one: SeenContainer, answer: str) -> Finding:
     log = "\n".join(one.log)
     for words, cause, say, command in _ENDINGS:
         if words in log:
+            line = _LINE.search(log) if words == _CONFIG else None
+            cause += f": {line[0].strip()}" if line else ""
             return _found(f"it ended: {cause}", evidence, Fix(say=say, command=command.format(name=one.name)))
-    return _found(f"its container does not run (exit code {one.exit_code})", evidence, _START)
+    return _found(f"its container does not run ({ending(one)})", evidence, _START)
 
 
 def _down(facts: Facts) -> Facts:
@@ -152,7 +159,7 @@ CHECK = Check(
         _dead('level=ERROR msg="Fatal error" err="opening storage failed: lock DB directory: resource unavailable"'),
         _dead("panic: open /prometheus/queries.active: permission denied"),
         _dead("err: write /prometheus/wal/00000001: no space left on device", exit_code=1),
-        _dead('level=ERROR msg="Error loading config (--config.file=…)" err="parsing YAML file"'),
+        _dead('msg="Error loading config" err="line 88: field scrape_config not found in type config.plain"'),
         _dead("Error parsing command line arguments: unknown long flag '--storage.tsdb.retention'", exit_code=1),
         _dead(exit_code=143),
         Sick(

@@ -9,7 +9,7 @@ from monops.domain.facts import SeenContainer
 from monops.domain.finding import Fix, Risk
 from monops.domain.nearest import listed, nearest
 from monops.domain.scrape_error import ScrapeError
-from monops.domain.scrape_scene import HOST_NAMES, Scene, age, last_words, names_in, networks_of
+from monops.domain.scrape_scene import HOST_NAMES, Scene, age, ending, last_words, names_in, networks_of
 
 #: A container that is up for less may not have been there when Prometheus asked.
 _FRESH_SECONDS = 60.0
@@ -60,7 +60,7 @@ def stopped(one: SeenContainer, scene: Scene) -> Cause:
         "restarting": "ends again and again",
         "paused": "is paused: its programs stand still",
     }.get(state, "does not run")
-    why = "" if state in ("created", "paused") else f" (exit code {one.exit_code})"
+    why = f" ({code})" if (code := ending(one).partition(", ")[2]) else ""
     if one.out_of_memory:
         why = " (it reached its memory limit)"
     own = scene.prometheus is not None and one.container.project == scene.prometheus.container.project
@@ -81,7 +81,7 @@ def stopped(one: SeenContainer, scene: Scene) -> Cause:
         kind={"restarting": "dns.restarting", "paused": "timeout.paused"}.get(state, "dns.stopped"),
         about=f"container {one.name}",
         sentence=f"the container {one.name} {how}{why}",
-        evidence=(scene.error, f"docker inspect {one.name}: {state}, exit code {one.exit_code}", *last_words(one)),
+        evidence=(scene.error, f"docker inspect {one.name}: {ending(one)}", *last_words(one)),
         fix=fix,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -97,9 +98,17 @@ def on_host(one: SeenContainer | None, path: str) -> str:
 
 
 def last_words(one: SeenContainer, lines: int = 3) -> tuple[str, ...]:
-    """The end of its log, as evidence."""
-    said = [without_secret(" ".join(line.split()))[:300] for line in one.log if line.strip()]
-    return tuple(f"docker logs {one.name}: {line}" for line in said[-lines:])
+    """The end of its log, as evidence. What it says at every start again is told once."""
+    said = {re.sub(r"\d+", "", line): line for line in one.log if line.strip()}
+    shown = [without_secret(" ".join(line.split()))[:300] for line in said.values()]
+    return tuple(f"docker logs {one.name}: {line}" for line in shown[-lines:])
+
+
+def ending(one: SeenContainer) -> str:
+    """`exited, exit code 1`: the state of a container that does not run."""
+    code = one.exit_code if one.exit_code is not None else (one.container.raw.get("State") or {}).get("ExitCode")
+    state = one.container.state
+    return state if code is None or state in ("created", "paused") else f"{state}, exit code {code}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -99,7 +99,7 @@ class _ComposeLook(ComposeCli):
         variables: Sequence[str] = (),
     ) -> None:
         super().__init__(files[0], environment, project=project)
-        self._files = tuple(files)
+        self._paths = tuple(files)
         self._folder = folder if folder and Path(folder).is_dir() else str(Path(files[0]).parent)
         self._variables = tuple(variables)
         self._is_sure = False
@@ -115,7 +115,7 @@ class _ComposeLook(ComposeCli):
         return {name: digest for name, _, digest in (line.partition(" ") for line in lines) if digest}
 
     def _words(self, words: Sequence[str]) -> list[str]:
-        files = [word for path in self._files for word in ("--file", path)]
+        files = [word for path in self._paths for word in ("--file", path)]
         variables = [word for path in self._variables for word in ("--env-file", path)]
         options = ["--project-directory", self._folder, *files, *variables, *self._project]
         return [self._client(), "compose", *options, *words]

@@ -11,7 +11,9 @@ import json
 import shlex
 import tarfile
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 from monops.domain.errors import EngineError, MonopsError
 from monops.domain.ports import Container, Helper, Machine
@@ -47,7 +49,7 @@ class ContainerTools(DockerClient):
 
     def inside(self, service: str, words: Sequence[str]) -> Helper:
         found = self._container(service)
-        with self._translated(f"run {words[0]} in {found.name}"):
+        with self._running(f"run {words[0]} in {found.name}"):
             api = self._connected()
             made = api.exec_create(found.id, list(words), stdout=True, stderr=True)["Id"]
             output = bytes(api.exec_start(made)).decode(errors="replace")
@@ -56,7 +58,7 @@ class ContainerTools(DockerClient):
 
     def apart(self, service: str, files: Mapping[str, bytes], words: Sequence[str]) -> Helper:
         found = self._container(service)
-        with self._translated(f"run {words[0]} of {found.image}"):
+        with self._running(f"run {words[0]} of {found.image}"):
             api = self._connected()
             made = api.create_container(
                 found.image_id,
@@ -78,6 +80,14 @@ class ContainerTools(DockerClient):
                     api.remove_container(made, force=True, v=True)
         return self._told(words, found, Helper(exit_code=code, output=output))
 
+    @contextmanager
+    def _running(self, doing: str) -> Iterator[None]:
+        try:
+            with self._translated(doing):
+                yield
+        except not_found() as error:
+            raise EngineError(f"Docker could not {doing}: it has gone", remedy="docker ps --all") from error
+
     def _container(self, service: str) -> Container:
         with self._lock:
             found = self._container_of(service)
@@ -85,7 +95,7 @@ class ContainerTools(DockerClient):
             raise EngineError(f"{found.name} is {found.state}", remedy=f"docker start {found.name}")
         return found
 
-    def _connected(self):  # type: ignore[no-untyped-def]
+    def _connected(self) -> Any:
         with self._lock:
             return self._api()
 

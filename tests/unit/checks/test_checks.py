@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,10 @@ CHECKS = all_checks()
 SICK = [(check, sick) for check in CHECKS for sick in check.sick]
 BLANK = Unknown("blanked")
 FACTS = [field.name for field in fields(Facts) if field.name not in ("now", "project", "answers")]
+
+
+def blank(*names: str) -> dict[str, Any]:
+    return dict.fromkeys(names, BLANK)
 
 
 def by_id(check: Check) -> str:
@@ -78,7 +83,7 @@ def test_a_sick_stack_is_found_with_its_cause_evidence_and_fix(check: Check, sic
 )
 def test_an_unknown_fact_is_never_healthy(check: Check, name: str) -> None:
     for facts in (well(check), *(sick.facts(well(check)) for sick in check.sick)):
-        (outcome,) = asked(check, replace(facts, **{name: BLANK})).outcomes
+        (outcome,) = asked(check, replace(facts, **blank(name))).outcomes
         assert outcome.unknown == BLANK or outcome.skipped, outcome
 
 
@@ -96,5 +101,5 @@ def test_a_check_reads_what_it_says_and_nothing_else(check: Check) -> None:
     others = [name for name in FACTS if name not in (*check.reads, *check.looks_at, *needs_services)]
     for facts in (well(check), *(sick.facts(well(check)) for sick in check.sick)):
         (before,) = asked(check, facts).outcomes
-        (after,) = asked(check, replace(facts, **dict.fromkeys(others, BLANK))).outcomes
+        (after,) = asked(check, replace(facts, **blank(*others))).outcomes
         assert after == before

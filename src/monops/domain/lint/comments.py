@@ -1,8 +1,8 @@
 """What comments in a file tell lint to pass over.
 
-    # monops lint disable series/dead                 the next rule, or the one it stands in
-    # monops lint file/disable rules/annotations      the whole file
-    # monops lint snooze 2026-12-31 series/dead       until that day; file/snooze for the whole file
+`# monops lint disable series/dead`: in the next rule, or the one it stands in;
+`# monops lint file/disable rules/annotations`: in the whole file;
+`# monops lint snooze 2026-12-31 series/dead`: until that day, and `file/snooze` for the whole file.
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ def _comment(line: int, words: list[str]) -> Comment:
     if unknown or not rest:
         fault = f"there is no lint rule {unknown[0]!r}" if unknown else "it names no lint rule"
         return Comment(line=line, whole_file=whole, ids=(), fault=fault)
-    return Comment(line=line, whole_file=whole, ids=tuple(name for word in rest for name in matching(word)), until=until)
+    ids = tuple(name for word in rest for name in matching(word))
+    return Comment(line=line, whole_file=whole, ids=ids, until=until)
 
 
 def passes(problem: Problem, lines: Sequence[str], said: Sequence[Comment], span: tuple[int, int], today: date) -> bool:

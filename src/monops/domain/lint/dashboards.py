@@ -48,7 +48,9 @@ def _fault(dashboard: Dashboard, source: str, known: Collection[str]) -> str:
     return "is a variable that the dashboard does not have"
 
 
-def dead(dashboard: Dashboard, panel: Panel, query: Query, selector: Selector, said: tuple[Severity, str, str]) -> Problem:
+def dead(
+    dashboard: Dashboard, panel: Panel, query: Query, selector: Selector, said: tuple[Severity, str, str]
+) -> Problem:
     """A query of a panel whose selector matches nothing."""
     severity, message, fix = said
     return Problem(

@@ -273,7 +273,7 @@ def constant(node: Any) -> float | None:
             if left is None or right is None:
                 return None
             try:
-                return _ARITHMETIC[str(node.op)](left, right)
+                return float(_ARITHMETIC[str(node.op)](left, right))
             except (ZeroDivisionError, OverflowError):
                 return None
     return None

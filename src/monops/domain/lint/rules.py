@@ -72,7 +72,7 @@ def problem(
     )
 
 
-def annotations(file: RuleFile, rule: Rule) -> Iterator[Problem]:
+def unexplained(file: RuleFile, rule: Rule) -> Iterator[Problem]:
     """Alerts that do not say how bad it is, what is wrong, and what to do."""
     if rule.kind != "alert":
         return

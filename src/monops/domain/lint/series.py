@@ -1,13 +1,14 @@
 """Selectors that match nothing: never there, vanished, or asked for a label that is not theirs.
 
-The ladder of questions is pint's (cloudflare.github.io/pint/checks/promql/series.html). Each question is yielded, and the
-answer is sent in: who asks, and how many at once, is not decided here.
+The ladder of questions is pint's (cloudflare.github.io/pint/checks/promql/series.html). Each question is yielded, and
+the answer is sent in: who asks, and how many at once, is not decided here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Generator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Literal
 
 from monops.domain.finding import Severity
@@ -91,7 +92,7 @@ def _which_label(selector: Selector) -> Ladder:
 def _times(points: Points) -> int:
     """How many stretches without a gap."""
     times = sorted(at for at, _ in points)
-    return 1 + sum(after - before > 1.5 * STEP for before, after in zip(times, times[1:], strict=False))
+    return 1 + sum(after - before > 1.5 * STEP for before, after in pairwise(times))
 
 
 def told(selector: Selector, verdict: Verdict, server: Server) -> tuple[Severity, str, str]:
@@ -114,8 +115,7 @@ def told(selector: Selector, verdict: Verdict, server: Server) -> tuple[Severity
         case "together":
             return (
                 Severity.WARNING,
-                f"{server.name} has `{name}` for each of these labels, but not for all of them together"
-                f" {server.window}.",
+                f"{server.name} has `{name}` for each of these labels, but never for all at once {server.window}.",
                 "Take out the label that does not belong to the others.",
             )
         case "vanished" | "sometimes":
@@ -123,8 +123,7 @@ def told(selector: Selector, verdict: Verdict, server: Server) -> tuple[Severity
             if verdict.cause == "sometimes":
                 return (
                     Severity.INFO,
-                    f"{server.name} has no series of `{selector.text}` now; it comes and goes"
-                    f" ({verdict.times} times {server.window}), and {seen}.",
+                    f"{server.name} has no series of `{selector.text}` now; it came {verdict.times} times, {seen}.",
                     "Add `or vector(0)` where nothing is meant to be 0.",
                 )
             return (
@@ -135,8 +134,7 @@ def told(selector: Selector, verdict: Verdict, server: Server) -> tuple[Severity
     return (
         Severity.WARNING,
         f"{server.name} had no series of `{name}` {server.window}.",
-        f"Correct the name, or start what exports `{name}`; where it comes only with its first event, add"
-        " `or vector(0)`.",
+        f"Correct the name, or start what exports it; if it comes only with its first event: `or vector(0)`.",
     )
 
 
