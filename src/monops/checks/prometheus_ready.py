@@ -121,12 +121,13 @@ def _ended(one: SeenContainer, answer: str) -> Finding:
             risk=Risk.SAFE,
         )
         return _found("it was killed because it reached its memory limit", evidence, fix)
-    log = "\n".join(one.log)
-    for words, cause, say, command in _ENDINGS:
-        if words in log:
-            line = _LINE.search(log) if words == _CONFIG else None
-            cause += f": {line[0].strip()}" if line else ""
-            return _found(f"it ended: {cause}", evidence, Fix(say=say, command=command.format(name=one.name)))
+    # The newest words first: older ones may be of an ending long ago.
+    for line in reversed(one.log):
+        for words, cause, say, command in _ENDINGS:
+            if words in line:
+                where = _LINE.search(line) if words == _CONFIG else None
+                cause += f": {where[0].strip()}" if where else ""
+                return _found(f"it ended: {cause}", evidence, Fix(say=say, command=command.format(name=one.name)))
     return _found(f"its container does not run ({ending(one)})", evidence, _START)
 
 

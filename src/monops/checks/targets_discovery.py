@@ -14,8 +14,9 @@ from monops.domain.check import Check, Sick
 from monops.domain.facts import Facts
 from monops.domain.finding import Finding, Fix, Severity
 
-FILES = increase("prometheus_sd_file_read_errors_total", "15m")
-FAILURES = increase("prometheus_sd_refresh_failures_total", "15m")
+#: A little more than the 5 minutes after which files are read again, so that what was mended is soon forgotten.
+FILES = increase("prometheus_sd_file_read_errors_total", "6m")
+FAILURES = increase("prometheus_sd_refresh_failures_total", "6m")
 CONFIGS = "prometheus_sd_failed_configs"
 SYNCS = increase("prometheus_target_sync_failed_total", "15m")
 

@@ -20,8 +20,8 @@ from monops.domain.scrape_scene import scene
 
 CHANGES = "changes(up[1h])"
 LONGEST = "max_over_time(scrape_duration_seconds[1h])"
-#: Once down and up again is a restart; twice is a habit.
-_CHANGES = 4
+#: Down and up again is a restart, or a backup that pauses it for a moment; three times in an hour is a habit.
+_CHANGES = 6
 
 
 def judge(facts: Facts) -> Iterator[Finding]:

@@ -126,7 +126,7 @@ def probed_lines(known: ExplainedTargets, probed: ProbedTargets) -> list[str]:
     said = [head]
     for one, row in zip(probed.verdicts, rows, strict=True):
         said.append(row)
-        is_well = one.answers and one.target.health == "up"
+        is_well = one.answers and one.target.health != "down"
         if not is_well and one.probed is not None:
             said += [f"  probe: {one.sentence}", *_explained(one.target, known, told)]
         elif not is_well:

@@ -80,7 +80,7 @@ def _ask(check: Check, facts: Facts) -> Outcome:
 def _has(facts: Facts, service: str) -> bool:
     """Whether the stack has a service; where that is unknown the check itself will be."""
     containers: tuple[SeenContainer, ...] | Unknown = facts.containers
-    if isinstance(containers, Unknown):
+    if isinstance(containers, Unknown) or (not containers and isinstance(facts.compose_model, Unknown)):
         return True
     declared = () if isinstance(facts.compose_model, Unknown) else tuple(facts.compose_model.get("services") or {})
     return service in declared or any(service in (one.service, service_of(one.container)) for one in containers)

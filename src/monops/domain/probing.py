@@ -225,12 +225,12 @@ def _unconnected(task: Task, address: str, probed: Probed) -> str:
 
 def _unanswered(task: Task, address: str, probed: Probed) -> str:
     if probed.http == "timeout":
-        return f"{address} is connected, and does not answer in time{_took(probed)}"
+        return f"{address} takes the connection, and does not answer in time ({_waited(probed)})"
     if probed.http == "not_http":
         return f"{address} answers, and not in HTTP: {_short(probed.beginning or probed.error)}"
     if probed.http == "closed":
         other = "http" if task.is_encrypted else "https"
-        return f"{address} ends the connection without an answer: it crashes, or speaks {other}"
+        return f"{address} ends the connection without an answer: it crashes, or speaks {other} or something else"
     return f"{address} is connected, and does not answer: {probed.error}"
 
 
@@ -278,6 +278,10 @@ def _took(probed: Probed) -> str:
     if probed.seconds is None:
         return ""
     return f" in {probed.seconds * 1000:.0f} ms" if probed.seconds < 1 else f" in {probed.seconds:.1f} s"
+
+
+def _waited(probed: Probed) -> str:
+    return "as long as a scrape may take" if probed.seconds is None else f"waited {probed.seconds:.1f} s"
 
 
 def _short(text: str) -> str:

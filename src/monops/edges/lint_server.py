@@ -52,8 +52,10 @@ class HttpLintServer:
 
     def answer(self, question: Question, server: Server) -> Reply:
         if question.over_window:
-            start = server.now - WINDOW.total_seconds()
-            return Reply(points=self._points(question.promql, max(start, server.begin or 0.0), server.now, STEP))
+            start = max(server.now - WINDOW.total_seconds(), server.begin or 0.0)
+            # Finer where there is little: a series may have been there for moments.
+            step = max(1.0, min(STEP, (server.now - start) / 1000))
+            return Reply(points=self._points(question.promql, start, server.now, step))
         data = self._data("query", {"query": question.promql, "time": f"{server.now:.3f}"})
         result = data.get("result") or []
         if data.get("resultType") in ("scalar", "string"):
@@ -84,7 +86,8 @@ class HttpLintServer:
         content = reply.json()
         content = content if isinstance(content, dict) else {}
         if content.get("errorType") == "bad_data" and parameters and "query" in parameters:
-            raise UsageFault(str(content.get("error", "")), remedy=f"try it in a browser: {shown}/query")
+            said = str(content.get("error", "")).removeprefix('invalid parameter "query": ')
+            raise UsageFault(said, remedy=f"try it in a browser: {shown}/query")
         if content.get("status") != "success" or not isinstance(content.get("data"), dict):
             said = content.get("error") or reply.text()[:200].strip()
             raise ServiceError(f"Prometheus at {shown} refuses {path}: HTTP {reply.status} {said}", remedy="")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from fnmatch import fnmatchcase
 
@@ -10,6 +11,7 @@ from monops.checks import all_checks
 from monops.domain.check import GROUPS, Check
 from monops.domain.diagnosis import Diagnosis, diagnose
 from monops.domain.errors import UsageFault
+from monops.domain.facts import Unknown
 from monops.domain.nearest import did_you_mean
 from monops.domain.ports import Clock, Inspectors
 from monops.ops.gather import gather
@@ -37,7 +39,12 @@ def examine(
     names = {"containers", "compose_model"}
     names |= {name for check in checks for name in (*check.reads, *check.looks_at)}
     queries = [query for check in checks for query in check.queries]
-    return diagnose(checks, gather(inspectors, clock, project=project, names=names, queries=queries, within=within))
+    facts = gather(inspectors, clock, project=project, names=names, queries=queries, within=within)
+    if facts.containers == () and isinstance(facts.compose_model, Unknown):
+        # Neither what should run nor what does: every question about containers would be answered with "all are well".
+        nothing = Unknown("no container of the stack was found, and no Compose file", "monops stack up")
+        facts = replace(facts, containers=nothing)
+    return diagnose(checks, facts)
 
 
 def _means(word: str, check: Check) -> bool:

@@ -87,10 +87,10 @@ def lint(bench: Bench, chosen: frozenset[str]) -> Linted:
     run.skipped = {name: "not asked for" for name in RULES if name not in chosen}
     with ThreadPoolExecutor(_AT_ONCE + 4) as pool:
         wants_tools = any(name in chosen for name in ("rules/rejected", "config/prometheus", "config/alertmanager"))
-        checking = pool.submit(check_configs, bench.tools, bench.files, files, is_own=bench.is_own)
-        linter = _Linter(bench, run, chosen)
-        linter.everything()
-        checked = checking.result() if wants_tools else Checked()
+        tools = bench.tools if wants_tools else None
+        checking = pool.submit(check_configs, tools, bench.files, files, is_own=bench.is_own)
+        _Linter(bench, run, chosen).everything()
+        checked = checking.result()
     _take_in(run, checked)
     if bench.server is None:
         run.skipped |= {name: "--offline asks no server" for name in RULES if RULES[name].asks and name in chosen}
@@ -106,7 +106,7 @@ def _take_in(run: Linted, checked: Checked) -> None:
         near = any((one.file, one.line + shift) in told_lines for shift in range(-3, 4))
         if not near and not (one.file in files and one.line == 1):
             run.problems.append(one)
-    run.unanswered |= checked.unanswered
+    run.unanswered |= {name: why for name, why in checked.unanswered.items() if name not in run.skipped}
 
 
 def _let_pass(run: Linted, today: date, chosen: frozenset[str]) -> None:
@@ -114,7 +114,6 @@ def _let_pass(run: Linted, today: date, chosen: frozenset[str]) -> None:
     kept = [one for one in run.problems if one.id in chosen]
     for file in run.files.rules:
         said = comments(file.lines)
-        run.problems += [one for one in faulty(file.path, said) if one.id in chosen]
         kept += [one for one in faulty(file.path, said) if one.id in chosen]
         ours = [one for one in kept if one.file == file.path and passes(one, file.lines, said, _span(file, one), today)]
         kept = [one for one in kept if one not in ours]

@@ -11,29 +11,31 @@ from collections.abc import Callable, Iterator
 from monops.domain.finding import Severity
 from monops.domain.lint.problem import Problem
 
-_CHECKED = re.compile(r"^Checking '?([^'\n]+?)'?(?:\s+SUCCESS.*|\s+FAILED.*)?$")
+_CHECKED = re.compile(r"^Checking '?([^'\n]+?)'?(?:\s+(?:SUCCESS|FAILED).*)?$")
 _PLACE = re.compile(r"(?:^|[ ,:])(?:line )?(\d+):\d+: |\bline (\d+)\b")
-_NOISE = ("SUCCESS", "Found:", " - ", "rules found", "Checking ")
 
 
 def of_output(id_: str, text: str, path_of: Callable[[str], str], otherwise: str) -> Iterator[Problem]:
     """One problem for each thing that the tool refuses. `path_of`: the tool's path -> the person's."""
-    file, is_bad, told = otherwise, False, False
+    file, is_bad = otherwise, False
+    found: list[tuple[str, str]] = []
     for raw in text.splitlines():
         line = raw.strip()
         checked = _CHECKED.match(line)
         if checked:
-            file, is_bad = path_of(checked[1]), line.endswith("FAILED")
-        elif "FAILED" in line and line.partition("FAILED")[2].strip(": ") == "":
-            is_bad = True
-        elif line and (is_bad or "FAILED" in line) and not any(noise in line for noise in _NOISE):
-            if line.endswith("failed to validate") or line.startswith("amtool: error"):
-                continue
-            told = True
-            yield _problem(id_, file, line.removeprefix("FAILED:").strip())
-    if not told:
-        lines = [line.strip() for line in text.splitlines() if line.strip()]
-        yield _problem(id_, file, lines[-1] if lines else "it is refused without a word")
+            file, is_bad = path_of(checked[1]), False
+        head, failed, said = line.partition("FAILED")
+        if failed and (checked or not head):
+            is_bad, line = True, said.lstrip(" :")
+        elif checked or line.startswith(("SUCCESS", "amtool: error")):
+            continue
+        if line and is_bad:
+            found.append((file, line))
+    # A headline before the lines that it announces says nothing.
+    told = [(file, line) for file, line in found if not line.endswith("errors:")] or found
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    for file, line in told or [(otherwise, lines[-1] if lines else "it is refused without a word")]:
+        yield _problem(id_, file, line)
 
 
 def _problem(id_: str, file: str, said: str) -> Problem:

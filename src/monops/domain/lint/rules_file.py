@@ -152,7 +152,11 @@ def _text(node: yaml.Node | None) -> Text | None:
 
 
 def _last(node: yaml.Node) -> int:
-    """The last line of a node: a block ends at the beginning of the line after it."""
+    """The last line of a node. What the parser calls its end is the next thing, behind comments."""
+    if isinstance(node, yaml.MappingNode) and not node.flow_style:
+        return max((_last(value) for _, value in node.value), default=node.start_mark.line + 1)
+    if isinstance(node, yaml.SequenceNode) and not node.flow_style:
+        return max((_last(value) for value in node.value), default=node.start_mark.line + 1)
     mark = node.end_mark
     return int(mark.line) if mark.column == 0 and mark.line > node.start_mark.line else int(mark.line) + 1
 

@@ -134,7 +134,7 @@ def told(selector: Selector, verdict: Verdict, server: Server) -> tuple[Severity
     return (
         Severity.WARNING,
         f"{server.name} had no series of `{name}` {server.window}.",
-        f"Correct the name, or start what exports it; if it comes only with its first event: `or vector(0)`.",
+        "Correct the name, or start what exports it; if it comes only with its first event: `or vector(0)`.",
     )
 
 
