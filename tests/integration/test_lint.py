@@ -139,7 +139,7 @@ def test_a_report_is_sarif_with_file_and_line(tmp_path: Path, watched: tuple[str
 EXPRESSIONS = [
     'sum by (job) (rate(http_requests_total{code=~"5.."}[5m] offset 1h)) > 0',
     "histogram_quantile(0.9, sum by (le) (rate(a_bucket[5m])))",
-    "max_over_time(rate(a[5m])[1h:1m]) @ end()",
+    "max_over_time(rate(a[5m])[1h:1m] @ end())",
     "a * on (x) group_left (y) b unless c",
     'label_replace(a, "x", "$1", "y", "(.*)")',
     "predict_linear(a[1h], 4 * 3600) < 0",

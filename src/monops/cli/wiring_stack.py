@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from monops.cli.wiring_base import BaseWiring
 from monops.domain.errors import MonopsError, UsageFault
-from monops.domain.ports import AlertPath, Compose, Inspectors, StackFolder
+from monops.domain.ports import AlertPath, Compose, Container, Inspectors, StackFolder
 from monops.domain.stack import COMPOSE_FILE, STACK_FOLDER
 
 if TYPE_CHECKING:
@@ -95,15 +95,19 @@ class StackWiring(BaseWiring):
         from monops.edges.lint_tools import ContainerTools
         from monops.ops.lint import Bench
 
-        outside, live = self.outside(), self.live()
+        outside, live, services = self.outside(), self.live(), self.config.services()
+
+        def container_of(service: str) -> Container:
+            section = services.get(service)
+            named = section.container if section is not None else None
+            return outside.engine.container(named) if named else live.stack().container(service)
+
         return Bench(
             files=source_files(paths or [self.own_folder().path]),
             is_own=not paths,
             today=outside.clock.now().date(),
             server=None if offline else lambda: HttpLintServer(live.prometheus().url, outside.clock),
-            tools=None
-            if offline
-            else ContainerTools(self.environment, outside.machine, lambda service: live.stack().container(service)),
+            tools=None if offline else ContainerTools(self.environment, outside.machine, container_of),
         )
 
     def alert_path(self) -> AlertPath:

@@ -18,6 +18,8 @@ from monops.edges.http_pool import Hangs, HttpPool, NobodyThere
 
 #: Seconds for one question: a week of a large server takes some.
 _WITHIN = 20.0
+#: How far back is looked for the beginning of its data, and in which steps, in seconds.
+_LOOKS = ((600.0, 1.0), (3600.0, 15.0), (WINDOW.total_seconds(), STEP))
 
 
 class HttpLintServer:
@@ -41,14 +43,12 @@ class HttpLintServer:
             recorded=self._recorded(),
             head=head,
         )
-        times = [at for at, _ in self.answer(Question("count(up)", over_window=True), server).points]
-        if not times:
-            return server
-        # The hour before now on a finer grid, for a server that has just begun.
-        close = self._points("count(up)", server.now - 3600, server.now, 15.0)
-        begin = min([*times, *(at for at, _ in close)])
-        since = _without_gap([at for at, _ in close], 15.0) or begin
-        return replace(server, begin=begin, since=since if close else None)
+        looks = [
+            (step, [at for at, _ in self._points("count(up)", server.now - back, server.now, step)])
+            for back, step in _LOOKS
+        ]
+        times = [at for _, found in looks for at in found]
+        return replace(server, begin=min(times), since=_since(server.now, looks)) if times else server
 
     def answer(self, question: Question, server: Server) -> Reply:
         if question.over_window:
@@ -99,14 +99,21 @@ def _point(value: Any) -> tuple[float, float]:
     return (float(value[0]), float(value[1]))
 
 
-def _without_gap(times: list[float], step: float) -> float | None:
-    """The beginning of the last stretch without a gap."""
-    begin = None
-    for at in sorted(times, reverse=True):
-        if begin is not None and begin - at > 1.5 * step:
-            break
-        begin = at
-    return begin
+def _since(now: float, looks: list[tuple[float, list[float]]]) -> float | None:
+    """The beginning of the last stretch without a gap: by the finest look that sees it begin."""
+    since = None
+    for (back, _), (step, times) in zip(_LOOKS, looks, strict=True):
+        begin = None
+        for at in sorted(times, reverse=True):
+            if (now if begin is None else begin) - at > 1.5 * step:
+                break
+            begin = at
+        if begin is None:
+            return since
+        since = begin
+        if begin > now - back + 1.5 * step:
+            return since
+    return since
 
 
 def _retention(text: str) -> float | None:

@@ -162,9 +162,14 @@ class _Linter:
             self._ask = self._bench.server()
             self._run.server = self._ask.about()
         except MonopsError as error:
-            for name in (*_SERIES, "rules/range-beyond-retention"):
-                if name in self._chosen:
-                    self._run.unanswered[name] = error.message
+            self._unknown(error.message, (*_SERIES, "rules/range-beyond-retention"))
+
+    def _unknown(self, reason: str, names: Sequence[str] = _SERIES) -> None:
+        """Nothing can be told by these, as far as there are files for them."""
+        there = {"dashboard": bool(self._run.files.dashboards)}
+        for name in names:
+            if name in self._chosen and there.get(name.partition("/")[0], bool(self._run.files.rules)):
+                self._run.unanswered[name] = reason
 
     def _intervals(self) -> Intervals:
         """Of the configuration among the files; else of the server's."""
@@ -233,7 +238,7 @@ class _Linter:
     def _dead(self, ask: LintServer, server: Server) -> None:
         distrust = server.distrusted()
         if distrust:
-            self._run.unanswered |= {name: distrust for name in _SERIES if name in self._chosen}
+            self._unknown(distrust)
             return
         recorded = server.recorded | {
             rule.name for file in self._run.files.rules for rule in file.rules if rule.kind == "record"
@@ -290,7 +295,7 @@ class _Linter:
                 try:
                     found[selector] = future.result()
                 except MonopsError as error:
-                    self._run.unanswered |= {name: error.message for name in _SERIES if name in self._chosen}
+                    self._unknown(error.message)
         return found
 
 
