@@ -46,7 +46,7 @@ def everything(web: WebServices) -> None:
         {
             "alerts": [
                 rule("Watchdog", "none"),
-                rule("HighLatency", "warning", "pending", before(seconds=10), provider="gemini"),
+                rule("HighLatency", "warning", "pending", before(minutes=10, seconds=20), provider="gemini"),
                 rule("HighErrorRate", "critical", since=before(hours=3, minutes=10), provider="claude"),
                 rule("ServiceDown", "critical", job="node"),
                 rule("QuotaAlmostExceeded", "warning"),
@@ -75,7 +75,7 @@ def test_alerts_are_a_table_with_the_worst_first_and_where_each_goes(monops: Com
         "firing     critical  HighErrorRate        3h ago   provider=claude  slack, email\n"
         "firing     info      JustNow              5m ago   -                not at Alertmanager yet\n"
         "firing     none      Watchdog             5m ago   -                nobody\n"
-        "pending    warning   HighLatency          10s ago  provider=gemini  -\n"
+        "pending    warning   HighLatency          10m ago  provider=gemini  -\n"
         "silenced   critical  ServiceDown          5m ago   job=node         nobody: silence 1f4c-ab\n"
         "inhibited  warning   QuotaAlmostExceeded  5m ago   -                nobody: another alert says it\n"
         "6 alerts: 3 firing, 1 pending, 1 silenced, 1 inhibited\n"
