@@ -1,4 +1,4 @@
-"""`monops stack` by somebody who is not root, only in the group that may talk to Docker: secrets reach their services."""
+"""`monops stack` by somebody who is not root, only in the group docker: secrets reach their services."""
 
 from __future__ import annotations
 
