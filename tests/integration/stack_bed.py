@@ -13,7 +13,7 @@ from typing import Any
 from tests.integration.shipped import free_ports
 from tests.integration.support import Monops, Ran, docker
 
-from monops.stack.options import SERVICES
+from monops.stack.options import SAMPLE_IMAGES, SERVICES
 
 _PUBLISHED = ("prometheus", "grafana", "alertmanager", "cadvisor", "node-exporter", "sample-app")
 
@@ -80,10 +80,11 @@ class Bed:
     def volumes(self) -> set[str]:
         return set(docker("volume", "ls", "-q", *self._ours).split())
 
-    def append(self, path: str, text: str) -> None:
-        """A person's edit."""
-        with (self.folder / path).open("a") as file:
-            file.write(text)
+    def run_stranger(self, service: str) -> None:
+        """A container of the project whose service is in no file, as of one that was left out."""
+        labels = {"com.docker.compose.project": self.name, "com.docker.compose.service": service}
+        words = [word for name, value in labels.items() for word in ("--label", f"{name}={value}")]
+        docker("run", "-d", "--name", self.container(service), *words, SAMPLE_IMAGES["REDIS_IMAGE"])
 
     @contextmanager
     def spoilt(self, path: str, text: str) -> Iterator[None]:

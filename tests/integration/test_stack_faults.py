@@ -42,25 +42,19 @@ def down(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
 
 
 def test_without_an_engine_every_command_that_needs_one_says_so(down: Bed) -> None:
-    for verb in ("up", "status", "restart", "down", "logs"):
+    for verb in ("up", "status", "down"):
         ran = down.stack(verb, DOCKER_HOST="unix:///nonexistent")
         ran.is_one_error(1, "no Docker engine answers at unix:///nonexistent")
         assert ran.remedies == ["start it: sudo systemctl start docker; docker info"]
     assert down.stack("config", DOCKER_HOST="unix:///nonexistent").code == 0
 
 
-@pytest.mark.parametrize(
-    ("text", "says"),
-    [
-        ("services:\n  web:\n    image: redis\n   ports: [\n", "is not a Compose file: yaml: line"),
-        ("services:\n  web:\n    imagge: redis\n", "additional properties 'imagge' not allowed"),
-        ("services:\n  web:\n    image: redis\n    networks: [x]\n", "refers to undefined network x"),
-    ],
-)
-def test_a_broken_compose_file_is_a_matter_of_configuration(down: Bed, text: str, says: str) -> None:
-    with down.spoilt("docker-compose.monitoring.yml", text):
-        for verb in ("up", "config"):
-            down.stack(verb).is_one_error(12, "monitoring/docker-compose.monitoring.yml", says)
+def test_a_broken_compose_file_is_a_matter_of_configuration(down: Bed) -> None:
+    place = "monitoring/docker-compose.monitoring.yml"
+    with down.spoilt("docker-compose.monitoring.yml", "services:\n  web:\n    image: redis\n   ports: [\n"):
+        down.stack("up").is_one_error(12, f"{place} is not a Compose file: yaml: line")
+    with down.spoilt("docker-compose.monitoring.yml", "services:\n  web:\n    imagge: redis\n"):
+        down.stack("config").is_one_error(12, place, "additional properties 'imagge' not allowed")
 
 
 def test_a_deleted_env_file_is_brought_back_by_the_remedy(down: Bed) -> None:
@@ -116,7 +110,6 @@ def test_a_port_that_is_taken_is_named(fresh: Bed) -> None:
         ran = fresh.stack("up")
     ran.is_one_error(1, f"port {fresh.ports['prometheus']} on 127.0.0.1 is taken by another program")
     assert f"ss -ltnp 'sport = :{fresh.ports['prometheus']}'" in ran.remedies[0]
-    fresh.up()
 
 
 def test_a_port_on_the_hosts_own_network_that_is_taken_is_the_reason_given(fresh: Bed) -> None:
@@ -176,48 +169,35 @@ def answer(made: Bed, *lines: str) -> tuple[int, str]:
 
 
 def test_down_keeps_the_data_and_deletes_them_only_when_the_name_is_typed(fresh: Bed) -> None:
-    fresh.init(only=("prometheus", "alertmanager"))
+    fresh.init(only=("prometheus",))
     fresh.up()
-    volumes = {f"{fresh.name}_prometheus-data", f"{fresh.name}_alertmanager-data"}
-    ran = fresh.stack("down")
-    assert ran.code == 0, ran
-    assert ran.result == {"project": fresh.name, "volumes_deleted": False, "left": []}
-    assert (fresh.started(), fresh.volumes()) == ({}, volumes)
-
+    volumes = {f"{fresh.name}_prometheus-data"}
     ran = fresh.stack("down", "--volumes")
     ran.is_one_error(2, f"{fresh.name}_prometheus-data", "nobody is at a terminal to confirm it")
     assert f"monops stack down --volumes --confirm {fresh.name}" in ran.remedies[0]
-    fresh.stack("down", "--volumes", "--confirm", "monitoring").is_one_error(2, "nothing was deleted")
-    assert fresh.volumes() == volumes
 
-    code, shown = answer(fresh, "n", "monitoring")
-    assert (code, fresh.volumes()) == (2, volumes)
+    (fresh.root / "taken").write_text("a file, not a folder")
+    code, shown = answer(fresh, "y", str(fresh.root / "taken"))
     assert "Back them up first?" in shown
-    code, shown = answer(fresh, "n", fresh.name)
-    assert (code, fresh.volumes()) == (0, set()), shown
-    assert f"{fresh.name} is down, its data are deleted" in shown
+    assert code != 0, "the backup failed"
+    code, shown = answer(fresh, "n", "monitoring")
+    assert (code, fresh.volumes()) == (2, volumes), "that is not its name"
+    assert len(fresh.started()) == 1, "nothing was stopped so far"
 
-
-def test_a_backup_that_is_offered_and_fails_keeps_the_data(fresh: Bed) -> None:
-    fresh.init(only=("prometheus",))
-    fresh.up()
-    place = fresh.root / "taken"
-    place.write_text("a file, not a folder")
-    code, shown = answer(fresh, "y", str(place))
-    assert code != 0, shown
-    assert fresh.volumes() == {f"{fresh.name}_prometheus-data"}
     code, shown = answer(fresh, "y", str(fresh.root / "backups"), fresh.name)
-    assert (code, fresh.volumes()) == (0, set()), shown
+    assert (code, fresh.started(), fresh.volumes()) == (0, {}, set()), shown
+    assert f"{fresh.name} is down, its data are deleted" in shown
     assert len(list((fresh.root / "backups" / "snapshots").iterdir())) == 1
 
 
-def test_with_the_name_on_the_command_line_the_data_are_deleted_and_what_is_not_in_the_file_is_named(
-    fresh: Bed,
-) -> None:
-    fresh.init(only=("prometheus", "alertmanager"))
-    fresh.up()
-    fresh.init("--without", "alertmanager", "--yes", only=("prometheus", "alertmanager"))
-    ran = fresh.stack("down", "--volumes", "--confirm", fresh.name)
+def test_down_without_more_keeps_the_data_and_names_what_is_not_in_the_file(down: Bed) -> None:
+    docker("volume", "create", "--label", f"com.docker.compose.project={down.name}", f"{down.name}_prometheus-data")
+    down.run_stranger("old")
+    ran = down.stack("down")
     assert ran.code == 0, ran
-    assert ran.result["left"] == [fresh.container("alertmanager")]
-    assert fresh.volumes() == {f"{fresh.name}_alertmanager-data"}
+    assert ran.result == {"project": down.name, "volumes_deleted": False, "left": [down.container("old")]}
+    assert down.volumes() == {f"{down.name}_prometheus-data"}
+    down.stack("down", "--volumes", "--confirm", "monitoring").is_one_error(2, "nothing was deleted")
+    assert down.stack("down", "--volumes", "--confirm", down.name).code == 0
+    assert down.volumes() == set()
+    docker("rm", "-f", down.container("old"))

@@ -73,7 +73,7 @@ def restart(settings: Settings, services: tuple[str, ...], seconds: int) -> int:
 @_SERVICES
 @click.pass_obj
 def status(settings: Settings, services: tuple[str, ...]) -> int:
-    """Show every service: state, health, ports, image, memory of its limit."""
+    """Show the state of every service, with its memory and limit."""
     wiring = Wiring(settings)
     with wiring.progress:
         state = stack_status(wiring.compose(), wiring.outside().engine, services)
