@@ -79,7 +79,7 @@ def test_a_silence_is_named_as_the_place_where_it_was_lost(shipped: Shipped) -> 
 
 def test_a_receiver_that_nobody_answers_for_is_the_notifications_loss(shipped: Shipped) -> None:
     (other,) = free_ports(1)
-    ran = shipped.monops.run("alerts", "test", "--listen", f"{shipped.bridge}:{other}", "--wait", "4")
+    ran = shipped.monops.run("alerts", "test", "--listen", f"{shipped.bridge}:{other}", "--wait", "4", as_json=False)
     assert ran.code == 4, ran
     assert "lost at: notification" in ran.stdout
 

@@ -108,20 +108,25 @@ def test_each_way_of_being_dead_is_told(tmp_path: Path, watched: tuple[str, str]
     assert "It has: `self`" in found["Value"]
 
 
+def _changed(container: str) -> list[str]:
+    """What was written in the container, but for the server's own data."""
+    return [line for line in docker("diff", container).splitlines() if "/data" not in line]
+
+
 def test_promtool_looks_at_files_by_path_in_a_copy_that_does_not_stay(tmp_path: Path, watched: tuple[str, str]) -> None:
     files = {
         "rules/bad.yml": _rules(A="up == 0").replace("    expr", "    bogus: 1\n    expr"),
         "rules/broken.yml": _rules(B="rate(up[5m"),
         "prometheus.yml": "scrape_configs:\n- job_name: a\n  static_config: []\n",
     }
-    before = docker("diff", watched[0])
+    before = _changed(watched[0])
     ran = _linted(tmp_path, watched, files, "rules", "prometheus.yml")
     assert ran.code == 4, ran
     found = {(one["rule"], one["file"], one["line"]) for one in ran.result["problems"]}
     assert ("rules/rejected", "rules/bad.yml", 5) in found
     assert ("promql/syntax", "rules/broken.yml", 5) in found
     assert ("config/prometheus", "prometheus.yml", 3) in found
-    assert docker("diff", watched[0]) == before
+    assert _changed(watched[0]) == before
 
 
 def test_a_report_is_sarif_with_file_and_line(tmp_path: Path, watched: tuple[str, str]) -> None:

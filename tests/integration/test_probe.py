@@ -251,7 +251,8 @@ def test_many_targets_take_seconds(settled: Monops) -> None:
     took = time.monotonic() - began
     assert len(ran.result["targets"]) == MANY
     assert all(one["probe"]["samples"] == 2 for one in ran.result["targets"])
-    assert took < 5, took
+    # 3 s on two idle cores; one after another they would take minutes.
+    assert took < 20, took
 
 
 def test_prometheus_may_be_behind(settled: Monops, project: str) -> None:
