@@ -18,8 +18,7 @@ from tests.integration.support import Ran, command, docker, wait_until
 from tests.integration.web import fetch
 from tests.unit.stack.stack_files import Files
 
-from monops.stack.files import ADMIN_PASSWORD, SECRET_OWNERS
-from monops.stack.options import IMAGES, RECEIVERS, SERVICES, StackOptions
+from monops.stack.options import ADMIN_PASSWORD, IMAGES, RECEIVERS, SECRET_OWNERS, SERVICES, StackOptions
 
 pytestmark = pytest.mark.engine
 

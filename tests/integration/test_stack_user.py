@@ -16,7 +16,7 @@ from tests.integration.fixtures import engine_problem
 from tests.integration.stack_bed import Bed, bed
 from tests.integration.support import PATIENCE, ROOT, docker
 
-from monops.stack.files import ADMIN_PASSWORD
+from monops.stack.options import ADMIN_PASSWORD
 
 pytestmark = pytest.mark.engine
 

@@ -13,15 +13,13 @@ from monops.domain.generated import Action, FileChange, as_bytes, as_text, decid
 from monops.domain.nearest import did_you_mean
 from monops.domain.ports import Machine, Progress, StackFolder
 from monops.stack.files import (
-    ADMIN_PASSWORD,
     FOLDERS,
     RECEIVER_SECRETS,
-    SECRET_OWNERS,
     SMTP_PASSWORD,
     check_options,
     shipped,
 )
-from monops.stack.options import StackOptions
+from monops.stack.options import ADMIN_PASSWORD, SECRET_OWNERS, StackOptions
 
 #: What is remembered of the last time, in the stack's folder.
 RECORD = ".monops/init.json"

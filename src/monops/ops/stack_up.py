@@ -18,7 +18,7 @@ from monops.ops.stack_status import (
     last_words,
     state_of,
 )
-from monops.stack.files import ADMIN_PASSWORD, SECRET_OWNERS
+from monops.stack.options import ADMIN_PASSWORD, SECRET_OWNERS
 
 _EVERY = timedelta(milliseconds=300)
 _SAY_EVERY = timedelta(seconds=20)

@@ -26,11 +26,6 @@ if TYPE_CHECKING:
 
 #: Folders that the containers mount, which must exist with nothing in them; the secrets' are private.
 FOLDERS = ("textfile",)
-#: Compose service -> the user it runs as: its secrets must be readable to that user and to no other.
-#: Source: the images' Dockerfiles (prom/*: nobody; grafana: 472; redis_exporter: 59000).
-SECRET_OWNERS = {"prometheus": 65534, "alertmanager": 65534, "grafana": 472, "redis-exporter": 59000}
-#: Where Grafana's first password is, from the stack's folder.
-ADMIN_PASSWORD = "secrets/grafana/admin-password"  # noqa: S105 - a file's name
 #: Receiver -> the secret file that it cannot do without, from the stack's folder.
 RECEIVER_SECRETS = {
     "slack": "secrets/alertmanager/slack-url",

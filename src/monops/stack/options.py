@@ -33,6 +33,11 @@ IMAGES = {
 #: What only the sample application needs.
 SAMPLE_IMAGES = {"SAMPLE_APP_IMAGE": "python:3.13.5-slim", "REDIS_IMAGE": "redis:8.0.2"}
 RECEIVERS = ("slack", "email", "webhook")
+#: Compose service -> the user it runs as: its secrets must be readable to that user and to no other.
+#: Source: the images' Dockerfiles (prom/*: nobody; grafana: 472; redis_exporter: 59000).
+SECRET_OWNERS = {"prometheus": 65534, "alertmanager": 65534, "grafana": 472, "redis-exporter": 59000}
+#: Where Grafana's first password is, from the stack's folder.
+ADMIN_PASSWORD = "secrets/grafana/admin-password"  # noqa: S105 - a file's name
 
 Cpus = Annotated[float, msgspec.Meta(gt=0)]
 

@@ -14,8 +14,8 @@ from monops.domain.errors import ConfigurationError, UsageFault
 from monops.domain.exits import Exit
 from monops.domain.generated import Action
 from monops.ops.initialise import KEPT, RECORD, Initialised, InitPlan, apply_init, plan_init, remembered
-from monops.stack.files import ADMIN_PASSWORD, shipped
-from monops.stack.options import StackOptions
+from monops.stack.files import shipped
+from monops.stack.options import ADMIN_PASSWORD, StackOptions
 
 PLAIN = StackOptions()
 EDIT = "# mine\n"

@@ -13,7 +13,7 @@ from tests.fakes.memory_stack_folder import MemoryStackFolder
 from monops.domain.errors import EngineError, MonopsError, ServiceError, UsageFault
 from monops.ops.stack_status import StackState
 from monops.ops.stack_up import Starter, bring_up, restart
-from monops.stack.files import ADMIN_PASSWORD
+from monops.stack.options import ADMIN_PASSWORD
 
 WITHIN = timedelta(seconds=60)
 
