@@ -40,7 +40,8 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Bed, Ran]]
     if problem := engine_problem():
         pytest.skip(problem)
     with bed(tmp_path_factory.mktemp("stack")) as made:
-        made.init("--sample-app")
+        # Asked every 2 s: nobody wants to wait 15 s for the first answers.
+        made.init("--sample-app", "--time-scale", "0.1")
         yield made, made.stack("up")
 
 
