@@ -107,6 +107,10 @@ def find_stack(
             f"no monitoring services in a Compose project named {project!r}.{did_you_mean(project, found)}",
             remedy="docker compose ls --all",
         )
+    if project is None and named:
+        # A container that is named says which stack is meant.
+        meant = {_by_name(everything, service, name).project for service, name in named.items()}
+        found = {name: inside for name, inside in found.items() if name in meant} if len(meant) == 1 else found
     if project is None and len(found) > 1:
         found = _running_only(found)
     if project is None and len(found) > 1:

@@ -133,6 +133,14 @@ def test_several_running_stacks_are_told_and_one_is_to_be_chosen() -> None:
     assert find_stack([PROMETHEUS, OTHER], project="other").services == {"prometheus": OTHER}
 
 
+def test_a_container_that_is_named_says_which_of_several_stacks_is_meant() -> None:
+    single = container("prom", "prom/prometheus", project="")
+    found = find_stack([PROMETHEUS, OTHER, single], project=None, named={"prometheus": OTHER.name})
+    assert (found.project, found.services) == ("other", {"prometheus": OTHER})
+    alone = find_stack([PROMETHEUS, OTHER, single], project=None, named={"prometheus": "prom"})
+    assert alone.services == {"prometheus": single}
+
+
 def test_of_a_stack_and_a_single_container_the_remedy_names_the_stack() -> None:
     single = container("prom", "prom/prometheus", project="")
     with pytest.raises(UsageFault, match=r"\(no project\) and mon") as caught:
