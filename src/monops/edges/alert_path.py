@@ -10,15 +10,17 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import Any, Self
+from typing import Self
 
-from monops.domain.errors import MonopsError, ServiceError
+from monops.domain.errors import MonopsError
 from monops.domain.ports import Heard, RoutedAlert
-from monops.domain.rebuild import without_secret
-from monops.edges.http_client import TIMEOUT, answering, json_of, new_session
+from monops.edges.http_alertmanager import HttpAlertmanager
+from monops.edges.http_client import new_session
+from monops.edges.http_prometheus import HttpPrometheus
 
 #: The label by which a run's alerts are known.
 RUN = "monops_run"
@@ -26,18 +28,25 @@ _LARGEST = 1 << 20
 
 
 class HttpAlertPath:
-    """The chain over HTTP. The addresses are found when first needed: a test of Alertmanager needs no Prometheus."""
+    """The chain over HTTP. An address is found when first needed: a test of Alertmanager needs no Prometheus."""
 
     def __init__(self, prometheus: Callable[[], str], alertmanager: Callable[[], str]) -> None:
-        self._prometheus = prometheus
-        self._alertmanager = alertmanager
+        self._prometheus_url = prometheus
+        self._alertmanager_url = alertmanager
         self._session = new_session()
 
+    @cached_property
+    def _prometheus(self) -> HttpPrometheus:
+        return HttpPrometheus(self._prometheus_url(), self._session)
+
+    @cached_property
+    def _alertmanager(self) -> HttpAlertmanager:
+        return HttpAlertmanager(self._alertmanager_url(), self._session)
+
     def routing(self) -> str:
-        return str((self._ask_alertmanager("/api/v2/status").get("config") or {}).get("original", ""))
+        return self._alertmanager.config()
 
     def send(self, labels: Mapping[str, str], annotations: Mapping[str, str], *, ends_at: datetime) -> None:
-        url = self._alertmanager()
         alert = {
             "labels": dict(labels),
             "annotations": dict(annotations),
@@ -46,32 +55,16 @@ class HttpAlertPath:
             "endsAt": ends_at.isoformat(),
             "generatorURL": "http://monops/alerts/test",
         }
-        with answering("Alertmanager", url, "/api/v2/alerts"):
-            answer = self._session.post(f"{url}/api/v2/alerts", json=[alert], timeout=TIMEOUT)
-        if answer.status_code != 200:
-            raise ServiceError(
-                f"Alertmanager refuses the alert: HTTP {answer.status_code} {answer.text[:200]}",
-                remedy=f"curl '{url}/api/v2/status'",
-            )
+        self._alertmanager.send([alert])
 
     def at_alertmanager(self, run: str) -> tuple[RoutedAlert, ...]:
-        from monops.edges.http_alertmanager import HttpAlertmanager
-
-        found = HttpAlertmanager(self._alertmanager(), self._session).alerts()
-        return tuple(alert for alert in found if alert.labels.get(RUN) == run)
+        return tuple(alert for alert in self._alertmanager.alerts() if alert.labels.get(RUN) == run)
 
     def reload_prometheus(self) -> None:
-        url = self._prometheus()
-        with answering("Prometheus", url, "/-/reload"):
-            answer = self._session.post(f"{url}/-/reload", timeout=TIMEOUT * 3)
-        if answer.status_code != 200:
-            raise ServiceError(
-                f"Prometheus does not reload: {without_secret(answer.text.strip()[:300])}",
-                remedy="give it --web.enable-lifecycle, and mend what it says: monops doctor --only prometheus",
-            )
+        self._prometheus.reload()
 
     def rule_of(self, run: str) -> tuple[str, str] | None:
-        groups = self._ask_prometheus("/api/v1/rules", {"type": "alert"}).get("groups") or ()
+        groups = self._prometheus.data("/api/v1/rules", {"type": "alert"}).get("groups") or ()
         for rule in (rule for group in groups for rule in group.get("rules") or ()):
             if (rule.get("labels") or {}).get(RUN) == run:
                 health = str(rule.get("health", ""))
@@ -80,7 +73,7 @@ class HttpAlertPath:
         return None
 
     def alertmanagers(self) -> tuple[str, ...]:
-        found = self._ask_prometheus("/api/v1/alertmanagers").get("activeAlertmanagers") or ()
+        found = self._prometheus.data("/api/v1/alertmanagers").get("activeAlertmanagers") or ()
         return tuple(str(one.get("url", "")) for one in found)
 
     @contextmanager
@@ -94,25 +87,6 @@ class HttpAlertPath:
             ) from error
         with server:
             yield server
-
-    def _ask_prometheus(self, path: str, parameters: Mapping[str, str] | None = None) -> Mapping[str, Any]:
-        url = self._prometheus()
-        with answering("Prometheus", url, path):
-            content = json_of(self._session.get(url + path, params=parameters, timeout=TIMEOUT))
-        data = content.get("data")
-        if content.get("status") != "success" or not isinstance(data, Mapping):
-            raise ServiceError(f"Prometheus at {url} refuses {path}", remedy=f"curl '{url}{path}'")
-        return data
-
-    def _ask_alertmanager(self, path: str) -> Mapping[str, Any]:
-        url = self._alertmanager()
-        with answering("Alertmanager", url, path):
-            answer = self._session.get(url + path, timeout=TIMEOUT)
-        if answer.status_code != 200:
-            raise ServiceError(
-                f"Alertmanager at {url} refuses {path}: HTTP {answer.status_code}", remedy=f"curl '{url}{path}'"
-            )
-        return json_of(answer)
 
 
 class WebhookListener:

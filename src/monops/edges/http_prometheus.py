@@ -15,6 +15,7 @@ from monops.domain.errors import CaptureError, ServiceError, UsageFault
 from monops.domain.ports import Answer, PrometheusStatus, RuleAlert, ScrapeTarget, Series
 from monops.domain.rebuild import without_secret
 from monops.edges.http_client import TIMEOUT, answering, json_of, refused, status_of
+from monops.edges.http_items import rule_alert_of
 
 if TYPE_CHECKING:
     import requests
@@ -42,10 +43,10 @@ class HttpPrometheus:
         return self._url
 
     def status(self) -> PrometheusStatus:
-        flags = self._get("/api/v1/status/flags")
-        runtime = self._get("/api/v1/status/runtimeinfo")
-        build = self._get("/api/v1/status/buildinfo")
-        config = str(self._get("/api/v1/status/config").get("yaml", ""))
+        flags = self.data("/api/v1/status/flags")
+        runtime = self.data("/api/v1/status/runtimeinfo")
+        build = self.data("/api/v1/status/buildinfo")
+        config = str(self.data("/api/v1/status/config").get("yaml", ""))
         return PrometheusStatus(
             version=str(build.get("version", "")),
             admin_api=flags.get("web.enable-admin-api") == "true",
@@ -69,7 +70,7 @@ class HttpPrometheus:
         raise _snapshot_error(str(content.get("error") or answer.text[:300]))
 
     def query(self, promql: str, at: float) -> tuple[tuple[Mapping[str, str], float], ...]:
-        data = self._get("/api/v1/query", {"query": promql, "time": f"{at:.3f}"})
+        data = self.data("/api/v1/query", {"query": promql, "time": f"{at:.3f}"})
         if data.get("resultType") != "vector":
             raise ServiceError(
                 f"{promql!r} does not give a vector", remedy=f"in a browser: {without_secret(self._url)}/query"
@@ -86,20 +87,10 @@ class HttpPrometheus:
         return _answer(*self._ask("/api/v1/query_range", words, within=QUERY_TIMEOUT))
 
     def alerts(self) -> tuple[RuleAlert, ...]:
-        data, _ = self._ask("/api/v1/alerts")
-        return tuple(
-            RuleAlert(
-                labels=dict(item.get("labels") or {}),
-                annotations=dict(item.get("annotations") or {}),
-                state=str(item.get("state", "")),
-                active_at=str(item.get("activeAt", "")),
-                value=str(item.get("value", "")),
-            )
-            for item in data.get("alerts") or ()
-        )
+        return tuple(map(rule_alert_of, self.data("/api/v1/alerts").get("alerts") or ()))
 
     def targets(self) -> tuple[ScrapeTarget, ...]:
-        data, _ = self._ask("/api/v1/targets", {"state": "active"})
+        found = self.data("/api/v1/targets", {"state": "active"}).get("activeTargets") or ()
         return tuple(
             ScrapeTarget(
                 job=str(item.get("scrapePool", "")),
@@ -109,8 +100,18 @@ class HttpPrometheus:
                 last_error=str(item.get("lastError", "")),
                 last_scrape=str(item.get("lastScrape", "")),
             )
-            for item in data.get("activeTargets") or ()
+            for item in found
         )
+
+    def reload(self) -> None:
+        """Read the configuration again. Raises ServiceError with the server's words where it refuses."""
+        with answering("Prometheus", self._url, "/-/reload"):
+            answer = self._session.post(f"{self._url}/-/reload", timeout=TIMEOUT * 3)
+        if answer.status_code != 200:
+            raise ServiceError(
+                f"Prometheus does not reload: {without_secret(answer.text.strip()[:300])}",
+                remedy="give it --web.enable-lifecycle, and mend what it says: monops doctor --only prometheus",
+            )
 
     def blocks_loaded(self) -> int | None:
         with contextlib.suppress(ServiceError), answering("Prometheus", self._url, "/metrics"):
@@ -120,7 +121,8 @@ class HttpPrometheus:
                     return int(float(line.split()[1]))
         return None
 
-    def _get(self, path: str, parameters: Mapping[str, str] | None = None) -> dict[str, Any]:
+    def data(self, path: str, parameters: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """What one of its pages answers."""
         return self._ask(path, parameters)[0]
 
     def _ask(

@@ -13,6 +13,7 @@ from monops.domain.facts import AlertmanagerStatus, Silence
 from monops.domain.ports import RoutedAlert
 from monops.domain.ports.inspection import Reader
 from monops.edges.docker_items import time_of
+from monops.edges.http_items import routed_alert_of
 from monops.edges.inspect_http import Asked
 
 
@@ -47,24 +48,11 @@ class AlertmanagerInspector:
         return found
 
     def _alerts(self) -> tuple[RoutedAlert, ...]:
-        return tuple(_alert(item) for item in self._list("/api/v2/alerts"))
+        return tuple(routed_alert_of(item) for item in self._list("/api/v2/alerts"))
 
     def _silences(self) -> tuple[Silence, ...]:
         items = self._list("/api/v2/silences")
         return tuple(_silence(item) for item in items if (item.get("status") or {}).get("state") != "expired")
-
-
-def _alert(item: Mapping[str, Any]) -> RoutedAlert:
-    status = item.get("status") or {}
-    return RoutedAlert(
-        labels=dict(item.get("labels") or {}),
-        annotations=dict(item.get("annotations") or {}),
-        state=str(status.get("state", "")),
-        silenced_by=tuple(status.get("silencedBy") or ()),
-        inhibited_by=tuple(status.get("inhibitedBy") or ()),
-        receivers=tuple(str(receiver.get("name", "")) for receiver in item.get("receivers") or ()),
-        starts_at=str(item.get("startsAt", "")),
-    )
 
 
 def _silence(item: Mapping[str, Any]) -> Silence:

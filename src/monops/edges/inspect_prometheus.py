@@ -16,6 +16,7 @@ from monops.domain.ports import RuleAlert, Series
 from monops.domain.ports.inspection import Reader
 from monops.domain.units import parse_duration
 from monops.edges.docker_items import time_of
+from monops.edges.http_items import rule_alert_of
 from monops.edges.inspect_http import Asked
 from monops.edges.once import Once
 
@@ -95,16 +96,7 @@ class PrometheusInspector:
         return tuple(str(one.get("url", "")) for one in self._data("alertmanagers").get("activeAlertmanagers") or ())
 
     def _alerts(self) -> tuple[RuleAlert, ...]:
-        return tuple(
-            RuleAlert(
-                labels=dict(item.get("labels") or {}),
-                annotations=dict(item.get("annotations") or {}),
-                state=str(item.get("state", "")),
-                active_at=str(item.get("activeAt", "")),
-                value=str(item.get("value", "")),
-            )
-            for item in self._data("alerts").get("alerts") or ()
-        )
+        return tuple(map(rule_alert_of, self._data("alerts").get("alerts") or ()))
 
     def _replay(self) -> float:
         if self._asked.ready()[0] == 200:
