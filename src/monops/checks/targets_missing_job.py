@@ -14,7 +14,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from monops.checks._healthy import CONFIG
-from monops.checks._prometheus import YOUNG_SECONDS, after_edit, age_of_config
+from monops.checks._prometheus import TARGETS_WITHIN, YOUNG_SECONDS, after_edit, age_of_config
 from monops.checks._targets import pool
 from monops.domain.check import Check, Sick
 from monops.domain.facts import Facts, Unknown, known
@@ -28,11 +28,16 @@ def judge(facts: Facts) -> Iterator[Finding]:
     jobs = scrape_jobs(known(facts.prometheus_config))
     there = {pool(target) for target in known(facts.prometheus_targets)}
     dropped = known(facts.prometheus_dropped)
-    if age_of_config(facts) < YOUNG_SECONDS:
-        return
+    seconds = age_of_config(facts)
     for name, section in jobs.items():
-        if name not in there:
+        if name not in there and seconds >= _found_within(section):
             yield _missing(name, section, dropped.get(name, 0), facts)
+
+
+def _found_within(section: Mapping[str, Any]) -> float:
+    """Other ways of discovery than files ask somebody, and some only every minute."""
+    ways = {key for key in section if key.endswith("_sd_configs")} - {"file_sd_configs"}
+    return YOUNG_SECONDS if ways else TARGETS_WITHIN
 
 
 def _missing(name: str, section: Mapping[str, Any], dropped: int, facts: Facts) -> Finding:
