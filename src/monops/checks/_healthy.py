@@ -276,6 +276,7 @@ HEALTHY = Facts(
     engine_disk=Disk(path="/var/lib/docker", total=100 * 1024 * _MIB, free=60 * 1024 * _MIB, kind="ext4"),
     host_files={"/srv/monitoring/prometheus.yml": CONFIG},
     container_files={"prometheus:/etc/prometheus/prometheus.yml": CONFIG},
+    target_files={},
     oom_events={},
     prometheus_ready=(200, "Prometheus Server is Ready.\n"),
     prometheus_build=Build(version="3.5.3"),

@@ -16,12 +16,14 @@ from monops.domain.errors import EngineError
 from monops.domain.facts import Disk, EngineInfo, SeenContainer
 from monops.domain.ports import Network, Volume
 from monops.domain.ports.inspection import Reader
+from monops.domain.scrape_scene import networks_of
 from monops.edges.docker_items import time_of, volume_of
 from monops.edges.docker_reader import DockerReader
-from monops.edges.inspect_container import seen_closely, seen_lightly
+from monops.edges.inspect_container import seen_closely, seen_from_outside, seen_lightly
 from monops.edges.inspect_files import ConfigFiles
 from monops.edges.inspect_members import Members, neighbours
 from monops.edges.inspect_process import is_process_of, memory_kills_of
+from monops.edges.inspect_target_files import TargetFiles
 from monops.edges.once import at_once
 
 _DAY = 86_400
@@ -50,6 +52,7 @@ class DockerInspector:
         self._reader = reader
         self._members = members
         self._files = files
+        self._target_files = TargetFiles(reader, members, files)
 
     def readers(self) -> Mapping[str, Reader]:
         return {
@@ -61,6 +64,7 @@ class DockerInspector:
             "oom_events": self._oom_events,
             "container_files": self._files.in_containers,
             "host_files": self._files.on_host,
+            "target_files": self._target_files.read,
         }
 
     def _engine(self) -> EngineInfo:
@@ -84,7 +88,10 @@ class DockerInspector:
 
     def _neighbours(self) -> tuple[SeenContainer, ...]:
         items = neighbours(self._reader, self._members.ids(), _MOST_NEIGHBOURS)
-        return tuple(sorted(map(seen_lightly, items), key=lambda one: one.name))
+        own = [networks_of(seen_lightly(one.raw)) for one in self._members.containers()]
+        near = frozenset[str]().union(*own) - {"bridge", "none"}
+        found = at_once(lambda item: seen_from_outside(self._reader, item, near), items)
+        return tuple(sorted(found, key=lambda one: one.name))
 
     def _networks(self) -> tuple[Network, ...]:
         found = []

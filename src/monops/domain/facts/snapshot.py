@@ -10,7 +10,7 @@ from typing import Any
 from monops.domain.facts.alerting import AlertmanagerStatus, Silence
 from monops.domain.facts.docker import Disk, EngineInfo, SeenContainer
 from monops.domain.facts.grafana import Dashboard, DataSource, GrafanaHealth
-from monops.domain.facts.prometheus import Build, RuleGroup, Runtime, Target
+from monops.domain.facts.prometheus import Build, RuleGroup, Runtime, Target, TargetFile
 from monops.domain.facts.unknown import IsUnknown, Unknown
 from monops.domain.ports import Network, RoutedAlert, RuleAlert, Series, Volume
 
@@ -45,6 +45,8 @@ class Facts:
     host_files: Mapping[str, str] | Unknown = _NEVER
     #: "service:path in the container" -> text, of the same as the container has them.
     container_files: Mapping[str, str] | Unknown = _NEVER
+    #: path in Prometheus's container -> the file, of all those that its jobs' file_sd_configs name and that are there.
+    target_files: Mapping[str, TargetFile] | Unknown = _NEVER
     #: service -> out-of-memory kills in the last day, as far as the engine's events and the kernel's counts tell.
     oom_events: Mapping[str, int] | Unknown = _NEVER
 
