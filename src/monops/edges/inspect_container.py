@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import stat
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -16,7 +17,7 @@ from urllib.parse import quote
 from monops.domain.errors import EngineError, MonopsError, NotFound
 from monops.domain.facts import ListeningSocket, SeenContainer
 from monops.domain.ports import Container, Memory
-from monops.domain.rebuild import without_secret
+from monops.domain.rebuild import is_secret_mount, without_secret
 from monops.domain.scrape_scene import networks_of
 from monops.domain.stack import service_of
 from monops.edges.docker_items import container_of
@@ -77,6 +78,7 @@ def seen_closely(reader: DockerReader, item: Mapping[str, Any]) -> SeenContainer
         sockets=_sockets(reader, item, container),
         stale_mounts=stale_mounts_of(pid, container.mounts) if is_ours else None,
         mount_owners=_owners(container) if reader.shares_host else {},
+        secret_modes=_secret_modes(container) if reader.shares_host else {},
         log_bytes=_size(str(item.get("LogPath") or "")) if reader.shares_host else None,
     )
 
@@ -149,6 +151,33 @@ def _owners(container: Container) -> dict[str, tuple[int, int]]:
                 status = os.stat(mount.source)
                 found[mount.source] = (status.st_uid, status.st_mode & 0o7777)
     return found
+
+
+def _secret_modes(container: Container) -> dict[str, int]:
+    """Of files that are mounted as secrets, and of those in folders that are."""
+    found: dict[str, int] = {}
+    for mount in container.mounts:
+        if mount.type != "bind" or not is_secret_mount(mount):
+            continue
+        with contextlib.suppress(OSError):
+            names = sorted(os.listdir(mount.source)) if os.path.isdir(mount.source) else [""]
+            for path in (os.path.join(mount.source, name) if name else mount.source for name in names):
+                status = os.stat(path)
+                if stat.S_ISREG(status.st_mode):
+                    others = 0o007 if _is_open_way(path) else 0
+                    found[path] = status.st_mode & (0o7770 | others)
+    return found
+
+
+def _is_open_way(path: str) -> bool:
+    """Whether everybody may go through all folders above a file."""
+    folder = os.path.dirname(os.path.realpath(path))
+    while True:
+        if not os.stat(folder).st_mode & stat.S_IXOTH:
+            return False
+        if folder == "/":
+            return True
+        folder = os.path.dirname(folder)
 
 
 def _size(path: str) -> int | None:
