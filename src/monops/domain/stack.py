@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from monops.domain.errors import NotFound, UsageFault, VolumeMissing
@@ -72,21 +72,18 @@ def service_of(container: Container | Listed) -> str | None:
     return container.service if container.service in _IMAGES else None
 
 
-def worth_inspecting(listed: Iterable[Listed], project: str | None, named: Iterable[str]) -> list[str]:
-    """Ids of the containers that can belong to a stack: of projects with a monitoring service, or named."""
-    everything, names = tuple(listed), set(named)
-    projects = {one.project for one in everything if service_of(one) in _DATA or one.name in names}
-    if project not in projects:
-        project = None  # for the message that says which there are
-    return [
-        one.id
-        for one in everything
-        if one.name in names
-        or one.id in names
-        or one.id[:12] in names
-        or (one.project and one.project in projects and project in (None, one.project))
-        or (not one.project and service_of(one) is not None)
-    ]
+def find_stack_among(
+    listed: Iterable[Listed],
+    inspected: Callable[[Sequence[str]], Iterable[Container]],
+    *,
+    project: str | None,
+    named: Mapping[str, str],
+) -> Stack:
+    """The stack among all that an engine lists, as `find_stack` has it.
+
+    `inspected` gives the containers with these ids, and is asked only for those that can matter.
+    """
+    return find_stack(inspected(_worth_inspecting(listed, project, named.values())), project=project, named=named)
 
 
 def find_stack(
@@ -156,6 +153,23 @@ def data_place(service: str, container: Container, stack: Stack, *, volume: str 
     if mount.type == "volume":
         return Place(volume=mount.name, subpath=subpath, images=images)
     return Place(path=posixpath.join(mount.source, subpath).rstrip("/"), images=images)
+
+
+def _worth_inspecting(listed: Iterable[Listed], project: str | None, named: Iterable[str]) -> list[str]:
+    """Ids of the containers that can belong to a stack: of projects with a monitoring service, or named."""
+    everything, names = tuple(listed), set(named)
+    projects = {one.project for one in everything if service_of(one) in _DATA or one.name in names}
+    if project not in projects:
+        project = None  # for the message that says which there are
+    return [
+        one.id
+        for one in everything
+        if one.name in names
+        or one.id in names
+        or one.id[:12] in names
+        or (one.project and one.project in projects and project in (None, one.project))
+        or (not one.project and service_of(one) is not None)
+    ]
 
 
 def _data_path(service: str, container: Container) -> str:

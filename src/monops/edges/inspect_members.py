@@ -8,7 +8,7 @@ from typing import Any
 
 from monops.domain.errors import EngineError, NotFound
 from monops.domain.ports import Container
-from monops.domain.stack import find_stack, service_of, worth_inspecting
+from monops.domain.stack import find_stack_among, service_of
 from monops.edges.docker_items import container_of, listed_of
 from monops.edges.docker_reader import DockerReader
 from monops.edges.once import Once, at_once
@@ -71,9 +71,8 @@ class Members:
             if ids or self._file:
                 self._project = project
                 return self._inspected(ids)
-        candidates = self._inspected(worth_inspecting(map(listed_of, items), project, names))
         try:
-            stack = find_stack(candidates, project=project, named=self.named)
+            stack = find_stack_among(map(listed_of, items), self._inspected, project=project, named=self.named)
         except NotFound:
             if self._file and self._given is None:
                 return ()
