@@ -122,7 +122,7 @@ PROMETHEUS = (
     Fault(
         "broken target file",
         "targets.discovery",
-        "cannot be read",
+        "is not YAML, line",
         file("targets/bullmq.yml", "- targets: [\n"),
         ("targets.",),
     ),
@@ -150,8 +150,7 @@ PROMETHEUS = (
         "template without sense",
         "rules.templates",
         "",
-        rules(_alert("Own", "up == 99", text="{{ $labels.job | nonsense }}")),
-        _RELOADED,
+        rules(_alert("Own", "vector(1) == 1", text='{{ "nonsense" | humanize }}')),
     ),
     Fault(
         "rule file that holds nothing", "rules.loaded", "", file("rules/own.yml", "groups: []\n", reload="prometheus")
