@@ -316,6 +316,7 @@ HEALTHY = Facts(
         ),
     ),
     prometheus_replay=1.0,
+    prometheus_metrics=frozenset({"up", "prometheus_build_info", "http_requests_total"}),
     prometheus_cardinality={"prometheus_http_request_duration_seconds_bucket": 500, "up": 10},
     alertmanager_ready=(200, "OK"),
     alertmanager_status=AlertmanagerStatus(version="0.33.1", config=ALERTMANAGER_CONFIG, cluster="disabled"),

@@ -67,6 +67,8 @@ class Facts:
     prometheus_alerts: tuple[RuleAlert, ...] | Unknown = _NEVER
     #: Progress of reading its log at the start, 0 to 1.
     prometheus_replay: float | Unknown = _NEVER
+    #: The names of all metrics with a sample in the last hour.
+    prometheus_metrics: frozenset[str] | Unknown = _NEVER
     #: metric -> series, the most first.
     prometheus_cardinality: Mapping[str, int] | Unknown = _NEVER
 
