@@ -49,6 +49,10 @@ def test_the_engine_is_as_docker_says(facts: Facts) -> None:
     assert disk.total == there.f_blocks * there.f_frsize
     assert 0 < disk.free_share < 1
     assert disk.kind
+    for service, own in known(facts.data_disks).items():
+        at = os.statvfs(watched.mountpoint(service))
+        assert (own.total, own.kind) == (at.f_blocks * at.f_frsize, disk.kind)
+    assert set(known(facts.data_disks)) == {"prometheus", "grafana", "alertmanager"}
 
 
 def test_containers_are_as_docker_inspects_them(watched: Stack, facts: Facts) -> None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from tests.faults.doctor_answer_faults import ANSWERS
 from tests.faults.doctor_container_faults import CONTAINERS
 from tests.faults.doctor_faults import (
     Fault,
     backups,
+    both,
     container,
     edited,
     file,
+    full_disk,
     grafana,
     job,
     misbehaving,
     other_network,
+    password_admin,
     redis_says,
     refusing,
     rules,
@@ -153,7 +157,16 @@ PROMETHEUS = (
         rules(_alert("Own", "vector(1) == 1", text='{{ "nonsense" | humanize }}')),
     ),
     Fault(
-        "rule file that holds nothing", "rules.loaded", "", file("rules/own.yml", "groups: []\n", reload="prometheus")
+        "rule files that are not there",
+        "rules.loaded",
+        "",
+        edited(_PROMETHEUS, "rule_files:\n", "rule_files:\n  - own/*.yml\n", reload="prometheus"),
+    ),
+    Fault(
+        "rule on a metric that there is not",
+        "rules.dead_metric",
+        "there is no metric node_load_one",
+        rules(_alert("Own", "node_load_one > 99")),
     ),
     Fault(
         "rules not reloaded",
@@ -164,7 +177,7 @@ PROMETHEUS = (
     Fault(
         "no watchdog",
         "alerts.watchdog",
-        "no alert always fires",
+        "it should always fire and does not",
         edited("rules/monitoring.yml", "vector(1)", "vector(1) > 2", reload="prometheus"),
         ("rules.",),
     ),
@@ -273,15 +286,16 @@ OTHERS = (
         "Redis removes keys",
         "exporters.redis_policy",
         "allkeys-lru",
-        redis_says("maxmemory-policy", "allkeys-lru", "noeviction"),
+        # Without a limit it would have no reason to.
+        both(redis_says("maxmemory", "512mb", "0"), redis_says("maxmemory-policy", "allkeys-lru", "noeviction")),
     ),
     Fault("Redis is full", "exporters.redis_memory", "", redis_says("maxmemory", "100kb", "0"), ("exporters.",)),
     Fault(
         "Redis lets nobody in",
         "exporters.redis_connections",
         "",
-        redis_says("maxclients", "4", "10000"),
-        ("exporters.",),
+        redis_says("maxclients", "2", "10000"),
+        ("exporters.", "stack.healthy"),
     ),
     Fault(
         "data source at localhost",
@@ -301,7 +315,7 @@ OTHERS = (
         "password admin",
         "security.default_password",
         "still admin",
-        grafana("secrets/grafana/admin-password", "", "admin"),
+        password_admin,
         ("grafana.", "targets."),
     ),
     Fault("other network", "targets.up", "network", other_network, _GONE),
@@ -322,4 +336,6 @@ OTHERS = (
         ("stack.", "resources."),
     ),
 )
-FAULTS = (*CONTAINERS, *PROMETHEUS, *ALERTMANAGER, *OTHERS)
+#: Last: what Prometheus could not write is told for hours.
+FULL_DISK = Fault("full disk", "storage.room", "it is full", full_disk, ("storage.", "targets.", "rules.", "alerts."))
+FAULTS = (*CONTAINERS, *PROMETHEUS, *ANSWERS, *ALERTMANAGER, *OTHERS, FULL_DISK)

@@ -24,6 +24,8 @@ class Scene:
 
     shipped: Shipped
     listener: Listener
+    #: Whether Prometheus's data are on a small disk of their own.
+    has_small_disk: bool
 
 
 #: Makes a fault; at its end the fault is undone.
@@ -141,6 +143,17 @@ def stopped(service: str) -> Injection:
             yield
         finally:
             docker("start", scene.shipped.container(service))
+
+    return inject
+
+
+def both(first: Injection, second: Injection) -> Injection:
+    """One after the other."""
+
+    @contextmanager
+    def inject(scene: Scene) -> Iterator[None]:
+        with first(scene), second(scene):
+            yield
 
     return inject
 
@@ -284,6 +297,42 @@ def silenced(scene: Scene) -> Iterator[None]:
         yield
     finally:
         fetch(f"{url}/{made}", method="DELETE")
+
+
+@contextmanager
+def password_admin(scene: Scene) -> Iterator[None]:
+    """Grafana was begun anew with the password that everybody tries first."""
+    shipped, path = scene.shipped, "secrets/grafana/admin-password"
+    name, url = shipped.container("grafana"), f"http://127.0.0.1:{shipped.ports['grafana']}/api/health"
+
+    def begin_anew() -> None:
+        docker("stop", "--time", "2", name)
+        # It takes the password from there only where it has no database yet.
+        for database in shipped.volume("grafana").glob("grafana.db*"):
+            database.unlink()
+        docker("start", name)
+        wait_until(lambda: answers(url), "Grafana")
+
+    try:
+        with shipped.as_it_was(path):
+            (shipped.folder / path).write_text("admin")
+            begin_anew()
+            yield
+    finally:
+        begin_anew()
+
+
+@contextmanager
+def full_disk(scene: Scene) -> Iterator[None]:
+    """Something has filled the disk of Prometheus's data."""
+    path = scene.shipped.volume("prometheus") / "something-large"
+    with path.open("wb") as file:
+        left = os.statvfs(path.parent)
+        os.posix_fallocate(file.fileno(), 0, left.f_bavail * left.f_frsize - (1 << 20))
+    try:
+        yield
+    finally:
+        path.unlink()
 
 
 @contextmanager

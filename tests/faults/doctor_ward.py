@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
@@ -15,8 +17,18 @@ from tests.integration.shipped import wait_until_well, written_stack
 from tests.integration.support import PATIENCE
 from tests.integration.webhook import listener
 
+COMPOSE = "docker-compose.monitoring.yml"
 #: Checks that ask what was in the last minutes: they still speak of what is mended.
-LOOK_BACK = frozenset({"alertmanager.notifications_failed", "alerts.flapping", "targets.flapping"})
+LOOK_BACK = frozenset(
+    {
+        "alertmanager.notifications_failed",
+        "alerts.flapping",
+        "storage.compaction",
+        "targets.flapping",
+        "targets.limits",
+        "targets.samples",
+    }
+)
 Finding = dict[str, Any]
 
 
@@ -86,11 +98,37 @@ def opened() -> Iterator[Ward]:
         folder = Path(place)
         # As a stack's folder usually is: others may go through it.
         folder.chmod(0o755)
-        with written_stack(folder, *choices) as shipped, listener(shipped.bridge) as heard:
+        with (
+            small_disk() as device,
+            written_stack(folder, *choices) as shipped,
+            listener(shipped.bridge) as heard,
+        ):
+            if device:
+                options = f"{{type: ext4, device: {device}}}"
+                shipped.rewrite(COMPOSE, "\n  prometheus-data:\n", f"\n  prometheus-data: {{driver_opts: {options}}}\n")
             shipped.secret("secrets/alertmanager/webhook-url", heard.url("/webhook"))
             shipped.up()
             wait_until_well(shipped)
-            yield Ward(Scene(shipped, heard))
+            yield Ward(Scene(shipped, heard, bool(device)))
+
+
+@contextmanager
+def small_disk() -> Iterator[str | None]:
+    """A device with a file system of 1 GiB that is Prometheus's; None where this machine has none to give."""
+    with tempfile.NamedTemporaryFile(suffix=".img") as image:
+        os.truncate(image.name, 1 << 30)
+        make = ["mkfs.ext4", "-q", "-E", "root_owner=65534:65534", image.name]
+        attach = ["losetup", "--find", "--show", image.name]
+        try:
+            subprocess.run(make, check=True, capture_output=True)
+            device = subprocess.run(attach, check=True, capture_output=True, text=True).stdout.strip()
+        except (OSError, subprocess.CalledProcessError):
+            yield None
+            return
+        try:
+            yield device
+        finally:
+            subprocess.run(["losetup", "--detach", device], check=True)
 
 
 def _is_expected(finding: Finding, fault: Fault) -> bool:

@@ -274,6 +274,10 @@ HEALTHY = Facts(
         for s in ("prometheus", "grafana", "alertmanager")
     ),
     engine_disk=Disk(path="/var/lib/docker", total=100 * 1024 * _MIB, free=60 * 1024 * _MIB, kind="ext4"),
+    data_disks={
+        service: Disk(path=path, total=100 * 1024 * _MIB, free=60 * 1024 * _MIB, kind="ext4")
+        for service, path in (("prometheus", "/prometheus"), ("grafana", "/var/lib/grafana"))
+    },
     host_files={"/srv/monitoring/prometheus.yml": CONFIG},
     container_files={"prometheus:/etc/prometheus/prometheus.yml": CONFIG},
     target_files={},

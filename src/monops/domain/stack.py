@@ -139,8 +139,8 @@ def find_stack(
 def data_place(service: str, container: Container, stack: Stack, *, volume: str | None = None) -> Place:
     """Where the data of `service` are. Raises VolumeMissing where no volume holds them."""
     images = (container.image_id, *(image for image in stack.images if image != container.image_id))
-    path = _data_path(service, container)
-    mount = _holding(container.mounts, path)
+    path = data_path(service, container)
+    mount = holding(container.mounts, path)
     if volume is not None and (mount is None or mount.name != volume):
         return Place(volume=volume, images=images)
     if mount is None or mount.type == "tmpfs":
@@ -172,7 +172,8 @@ def _worth_inspecting(listed: Iterable[Listed], project: str | None, named: Iter
     ]
 
 
-def _data_path(service: str, container: Container) -> str:
+def data_path(service: str, container: Container) -> str:
+    """The folder in the container where a service keeps its data."""
     flag, variable, default, usual = _DATA[service]
     found = container.environment.get(variable, "") if variable else ""
     words = container.command
@@ -182,12 +183,12 @@ def _data_path(service: str, container: Container) -> str:
         elif flag and word == flag and index + 1 < len(words):
             found = words[index + 1]
     path = posixpath.normpath(posixpath.join(container.working_dir or "/", found or default))
-    if not found and _holding(container.mounts, path) is None:
+    if not found and holding(container.mounts, path) is None:
         return usual  # a script in the image may give the flag
     return path
 
 
-def _holding(mounts: Iterable[Mount], path: str) -> Mount | None:
+def holding(mounts: Iterable[Mount], path: str) -> Mount | None:
     """The mount with the longest destination that `path` is in."""
     fitting = [m for m in mounts if f"{path}/".startswith(posixpath.normpath(m.destination).rstrip("/") + "/")]
     return max(fitting, key=lambda m: len(m.destination), default=None)

@@ -173,7 +173,7 @@ def test_a_file_that_would_not_load_is_not_compared() -> None:
 def test_data_on_a_disk_that_was_not_looked_at_are_unknown(name: str) -> None:
     check = CHECKS[name]
     facts = with_container(
-        well(check),
+        replace(well(check), data_disks={}),
         "prometheus",
         lambda one: changed(
             one,

@@ -41,6 +41,8 @@ class Facts:
     volumes: tuple[Volume, ...] | Unknown = _NEVER
     #: The file system where the engine keeps images and volumes.
     engine_disk: Disk | Unknown = _NEVER
+    #: Monitoring service -> the file system that its data are on, under the path that its container knows.
+    data_disks: Mapping[str, Disk] | Unknown = _NEVER
     #: host path -> text, of the configuration files that the stack mounts or that lie beside its Compose file.
     host_files: Mapping[str, str] | Unknown = _NEVER
     #: "service:path in the container" -> text, of the same as the container has them.
