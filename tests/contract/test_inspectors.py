@@ -34,7 +34,7 @@ def test_every_fact_is_read(facts: Facts) -> None:
     assert unknown == {}
 
 
-def test_the_engine_is_as_docker_says(facts: Facts) -> None:
+def test_the_engine_is_as_docker_says(watched: Stack, facts: Facts) -> None:
     engine = known(facts.engine)
     said = json.loads(docker("version", "--format", "{{json .Server}}"))
     info = json.loads(docker("info", "--format", "{{json .}}"))

@@ -2,18 +2,8 @@
 
 from __future__ import annotations
 
-from tests.faults.doctor_faults import (
-    Fault,
-    container,
-    edited,
-    foreign_data,
-    killed,
-    latest,
-    open_port,
-    readable_secret,
-    stale_file,
-    updated,
-)
+from tests.faults.doctor_faults import Fault, container, edited, updated
+from tests.faults.doctor_odd_faults import foreign_data, killed, latest, open_port, readable_secret, stale_file
 
 _COMPOSE = "docker-compose.monitoring.yml"
 _NOBODYS = ("stack.orphans",)

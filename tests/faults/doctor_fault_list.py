@@ -11,18 +11,14 @@ from tests.faults.doctor_faults import (
     container,
     edited,
     file,
-    full_disk,
     grafana,
     job,
     misbehaving,
-    other_network,
-    password_admin,
     redis_says,
-    refusing,
     rules,
-    silenced,
     stopped,
 )
+from tests.faults.doctor_odd_faults import full_disk, other_network, password_admin, refusing, silenced
 
 _PROMETHEUS, _ALERTMANAGER = "prometheus.yml", "alertmanager.yml"
 _GONE = ("targets.", "stack.", "exporters.")

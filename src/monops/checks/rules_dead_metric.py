@@ -25,6 +25,10 @@ from monops.stack.metrics import CONTRACT
 #: `targets.app_contract` tells of these, once for each job.
 _APPLICATION = frozenset(name for one in CONTRACT for name in (one.name, *one.series))
 
+#: Of cAdvisor, which a stack may leave out, and of backups, which may not have been made: where there is nothing of
+#: them at all, that is no fault of a rule.
+_FAMILIES = ("container_", "monops_")
+
 
 def judge(facts: Facts) -> Iterator[Finding]:
     """One finding for each metric. Raises IsUnknown where it may be that of a target that is down."""
@@ -34,8 +38,8 @@ def judge(facts: Facts) -> Iterator[Finding]:
     recorded = frozenset(one.name for group in groups for one in group.rules if one.kind == "recording")
     asking: dict[str, list[Rule]] = {}
     for one in (one for group in groups for one in group.rules):
-        for name in _asked(one.expr, recorded):
-            if name not in names and name not in _APPLICATION:
+        for name in _asked(one.expr, recorded) - names - _APPLICATION:
+            if not _is_of_nobody(name, names):
                 asking.setdefault(name, []).append(one)
     down = sorted({target.job for target in known(facts.prometheus_targets) if target.health != "up"})
     if asking and down:
@@ -48,7 +52,7 @@ def judge(facts: Facts) -> Iterator[Finding]:
         yield Finding(
             severity=Severity.WARNING,
             subject=f"rule {few([one.name for one in rules])}",
-            cause=f"there is no metric {name}, so {what}.{did_you_mean(name, names)}".removesuffix("."),
+            cause=f"there is no metric {name}, so {what}.{did_you_mean(name, _alike(name, names))}".removesuffix("."),
             evidence=(f"/api/v1/label/__name__/values: no {name} in the last hour", f"expr: {_short(rules[0].expr)}"),
             fix=Fix(
                 say="Correct the name, or start what exposes it; if it comes only with its first event, add "
@@ -56,6 +60,16 @@ def judge(facts: Facts) -> Iterator[Finding]:
                 command="monops lint --only series",
             ),
         )
+
+
+def _is_of_nobody(name: str, names: frozenset[str]) -> bool:
+    family = next((one for one in _FAMILIES if name.startswith(one)), "")
+    return bool(family) and not any(one.startswith(family) for one in names)
+
+
+def _alike(name: str, names: frozenset[str]) -> list[str]:
+    """Those of the same exporter: others are not meant."""
+    return sorted(one for one in names if one.partition("_")[0] == name.partition("_")[0])
 
 
 @lru_cache(maxsize=4096)
