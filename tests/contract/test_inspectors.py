@@ -137,7 +137,8 @@ def test_prometheus_is_as_it_says_itself(watched: Stack, facts: Facts) -> None:
     assert runtime.retention == "1y"
     assert 0 < time.time() - runtime.started_at < 3600
     assert facts.prometheus_replay == 1.0
-    assert known(facts.prometheus_metrics) == set(fetch(f"{url}/api/v1/label/__name__/values")["data"]) >= {"up"}
+    # It may have learned more since.
+    assert {"up"} <= known(facts.prometheus_metrics) <= set(fetch(f"{url}/api/v1/label/__name__/values")["data"])
     counts = list(known(facts.prometheus_cardinality).values())
     assert 5 < len(counts) <= 20
     assert counts == sorted(counts, reverse=True)
