@@ -26,7 +26,7 @@ ANSWERS = (
     Fault("answer 500", "targets.up", "500", answering("/error")),
     Fault("answer 401", "targets.up", "credentials", answering("/private")),
     Fault("a line that is no metric", "targets.up", "extra_bad one", answering("/nonsense")),
-    Fault("a page of HTML", "targets.up", "HTML", answering("/page")),
+    Fault("a page of HTML", "targets.up", "is a web page", answering("/page")),
     Fault("no content type", "targets.up", "Content-Type", answering("/blank")),
     Fault("slow body", "targets.up", "does not end within", answering("/slow")),
     Fault("more samples than allowed", "targets.up", "sample_limit", answering("/many", "\n    sample_limit: 10")),
