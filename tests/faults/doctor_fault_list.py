@@ -316,7 +316,7 @@ OTHERS = (
     ),
     Fault("other network", "targets.up", "network", other_network, _GONE),
     Fault("redis exporter stopped", "stack.running", "", stopped("redis-exporter"), _GONE),
-    Fault("Redis stopped", "exporters.redis_up", "does not run", stopped("redis"), _GONE),
+    Fault("Redis stopped", "stack.running", "it was stopped", stopped("redis"), _GONE),
     Fault(
         "Alertmanager stopped",
         "alertmanager.ready",

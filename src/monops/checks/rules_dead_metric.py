@@ -25,9 +25,10 @@ from monops.stack.metrics import CONTRACT
 #: `targets.app_contract` tells of these, once for each job.
 _APPLICATION = frozenset(name for one in CONTRACT for name in (one.name, *one.series))
 
-#: Of cAdvisor, which a stack may leave out, and of backups, which may not have been made: where there is nothing of
-#: them at all, that is no fault of a rule.
-_FAMILIES = ("container_", "monops_")
+#: Of cAdvisor, which a stack may leave out: where there is nothing of it at all, that is no fault of a rule.
+_LEFT_OUT = "container_"
+#: Of backups: which of them there are depends on how the last ones ended, and other checks tell of that.
+_BACKUPS = "monops_"
 
 
 def judge(facts: Facts) -> Iterator[Finding]:
@@ -63,8 +64,8 @@ def judge(facts: Facts) -> Iterator[Finding]:
 
 
 def _is_of_nobody(name: str, names: frozenset[str]) -> bool:
-    family = next((one for one in _FAMILIES if name.startswith(one)), "")
-    return bool(family) and not any(one.startswith(family) for one in names)
+    is_left_out = name.startswith(_LEFT_OUT) and not any(one.startswith(_LEFT_OUT) for one in names)
+    return is_left_out or name.startswith(_BACKUPS)
 
 
 def _alike(name: str, names: frozenset[str]) -> list[str]:
