@@ -14,11 +14,10 @@ from dataclasses import replace
 from monops.checks._healthy import series, with_answers
 from monops.checks._prometheus import SUBJECT, answers, container_of, grown, highest, increase, name_of, values
 from monops.domain.check import Check, Sick
-from monops.domain.errors import ConfigurationError
 from monops.domain.facts import Facts, TargetFile, Unknown
 from monops.domain.finding import Finding, Fix, Risk, Severity
 from monops.domain.scrape_scene import on_host
-from monops.domain.target_file import addresses
+from monops.domain.target_file import fault
 
 #: A little more than the 5 minutes after which files are read again, so that what was mended is soon forgotten.
 FILES = increase("prometheus_sd_file_read_errors_total", "6m")
@@ -78,11 +77,10 @@ def _broken_files(facts: Facts) -> Iterator[Finding]:
                 risk=Risk.SAFE,
             )
         else:
-            try:
-                addresses(file.text, posixpath.basename(path))
+            wrong = fault(file.text, posixpath.basename(path))
+            if not wrong:
                 continue
-            except ConfigurationError as error:
-                cause = f"{error.message}, so its job knows old targets only, or none"
+            cause = f"{wrong}, so its job knows old targets only, or none"
             fix = Fix(say="Correct it; Prometheus reads it again by itself.", command=f"{inside}cat {where}")
         yield Finding(
             severity=Severity.ERROR,
