@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import Enum
 
 import msgspec
@@ -31,7 +31,7 @@ class Means(Enum):
 
 
 class State(Enum):
-    """How far a change has come. An entry in one of the first four whose monops is gone was interrupted."""
+    """How far a change has come. One that stands in one of the first four was interrupted."""
 
     PREPARED = "prepared"
     WRITTEN = "written"
@@ -39,7 +39,6 @@ class State(Enum):
     REVERTING = "reverting"
     DONE = "done"
     ROLLED_BACK = "rolled back"
-    UNDONE = "undone"
 
     @property
     def is_open(self) -> bool:
@@ -187,7 +186,20 @@ def is_torn(found: str, before: str, after: str) -> bool:
     return found[same:] == before[same : len(found)] and len(found) in (len(before), len(after), same)
 
 
-def next_id(entries: tuple[Entry, ...]) -> int:
+def undone(entries: Sequence[Entry]) -> frozenset[int]:
+    """The ids of changes that a later one has taken back, and that were not brought back since."""
+    by_id = {entry.id: entry for entry in entries}
+    found: set[int] = set()
+    for entry in entries:
+        taken = entry.plan.undoes if entry.state is State.DONE else None
+        # Taking back an undo brings back what that one took, and so on down.
+        while taken is not None:
+            found ^= {taken}
+            taken = by_id[taken].plan.undoes if taken in by_id else None
+    return frozenset(found)
+
+
+def next_id(entries: Sequence[Entry]) -> int:
     return max((entry.id for entry in entries), default=0) + 1
 
 

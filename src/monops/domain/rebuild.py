@@ -69,7 +69,9 @@ def without_secret(text: str) -> str:
 
 
 #: An address that is a secret by itself: whoever knows it can post.
-_WEBHOOK = re.compile(r"(?P<head>https?://(?:hooks\.slack\.com|discord(?:app)?\.com/api/webhooks|[\w.-]*webhook\.office\.com))/[^\s\"']+")
+_WEBHOOK = re.compile(
+    r"(?P<head>https?://(?:hooks\.slack\.com|discord(?:app)?\.com/api/webhooks|[\w.-]*webhook\.office\.com))/[^\s\"']+"
+)
 
 
 def without_secret_value(name: str, value: str, head: str) -> str:

@@ -18,6 +18,7 @@ from monops.domain.yaml_nodes import (
     check_unique,
     end_of,
     end_of_alias,
+    end_of_items,
     frozen,
     is_alias,
     is_flow,
@@ -73,8 +74,8 @@ def set_value(text: str, path: Path, value: Any, *, file: str) -> str:
     return _put(text, root, path, value, path, value, file)
 
 
-def insert_item(text: str, path: Path, value: Any, *, file: str) -> str:
-    """The list at the path has one item more, at its end; a list that is not there is made."""
+def insert_item(text: str, path: Path, value: Any, *, file: str, after: int | None = None) -> str:
+    """The list at the path has one item more, behind item `after` or at its end; a list that is not there is made."""
     if not has(text, path, file=file) or not value_at(text, path, file=file):
         return set_value(text, path, [value], file=file)
     root = _checked_root(text, path, file)
@@ -83,15 +84,14 @@ def insert_item(text: str, path: Path, value: Any, *, file: str) -> str:
         return set_value(text, path, [*value_at(text, path, file=file), value], file=file)
     if not isinstance(node, yaml.SequenceNode):
         raise Refused(f"{shown(path)} in {file} is not a list", remedy=f"edit {file} by hand")
-    eol = _eol(text)
+    eol, count = _eol(text), len(node.value) if after is None else after + 1
+    end = end_of_items(node, count, text)
     if is_flow(node):
-        end = end_of(node.value[-1], text)
         new = f"{text[:end]}, {flow(value)}{text[end:]}"
     else:
-        column = node.start_mark.column
-        place, lead = _line_after(text, end_of(node, text))
-        new = text[:place] + lead + block([value], column, eol, _step(text)) + _tail(text, place, eol)
-    return _proved(text, new, path, lambda before: [*before, frozen(value)], file)
+        place, lead = _line_after(text, end)
+        new = text[:place] + lead + block([value], node.start_mark.column, eol, _step(text)) + _tail(text, place, eol)
+    return _proved(text, new, path, lambda before: [*before[:count], frozen(value), *before[count:]], file)
 
 
 def remove(text: str, path: Path, *, file: str) -> str:
@@ -212,7 +212,11 @@ def _put(text: str, root: Any, at: Path, whole: Any, path: Path, value: Any, fil
         return _proved(text, new, at, _always(whole), file)
     node = pair[1] if pair is not None else _at(root, at) if at else root
     if node is not None:
-        if isinstance(node, yaml.ScalarNode) and not isinstance(whole, list | dict) and start_of(node) < end_of(node, text):
+        if (
+            isinstance(node, yaml.ScalarNode)
+            and not isinstance(whole, list | dict)
+            and start_of(node) < end_of(node, text)
+        ):
             written, stands = scalar_like(node, whole, is_flow(parent) if parent is not None else False)
             new = text[: start_of(node)] + written + text[end_of(node, text) :]
             return _proved(text, new, at, lambda _: stands, file)
@@ -306,9 +310,7 @@ def _cut_lines(text: str, parent: Any, first: Any, last: Any) -> str:
 # --- proving ---------------------------------------------------------------------------------------
 
 
-def _proved(
-    before: str, after: str, path: Path, change: Callable[[Frozen], Frozen], file: str
-) -> str:
+def _proved(before: str, after: str, path: Path, change: Callable[[Frozen], Frozen], file: str) -> str:
     """`after`, if it reads as `before` does but for the path. Raises Refused."""
     cannot = Refused(
         f"{shown(path)} in {file} is written in a way that monops cannot edit, or shared by an anchor",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from io import StringIO
 from typing import Any
 
 import yaml
@@ -65,6 +66,14 @@ def is_alias(parent: Any, number: int) -> bool:
     return start_of(item) < max((start_of(one) + 1 for one in parent.value[:number]), default=start_of(parent))
 
 
+def end_of_items(node: Any, count: int, text: str) -> int:
+    """Where the first `count` items of a list end."""
+    place = start_of(node)
+    for number, item in enumerate(node.value[:count]):
+        place = end_of_alias(text, place) if is_alias(node, number) else max(place, end_of(item, text))
+    return place
+
+
 def _end_of_block_scalar(node: Any, text: str) -> int:
     """Behind its last line; with `+` the empty lines after it are part of it."""
     start, stop = start_of(node), int(node.end_mark.index)
@@ -76,11 +85,8 @@ def _end_of_block_scalar(node: Any, text: str) -> int:
 
 
 def _last_item(node: Any, text: str) -> int:
-    """Where the dash of a block list's last item stands, which is an alias."""
-    place = start_of(node)
-    for number, item in enumerate(node.value[:-1]):
-        place = end_of_alias(text, place) if is_alias(node, number) else max(place, end_of(item, text))
-    return text.index("*", place)
+    """Where the last item of a list stands, which is an alias."""
+    return text.index("*", end_of_items(node, len(node.value) - 1, text))
 
 
 def end_of_alias(text: str, start: int) -> int:
@@ -116,7 +122,7 @@ def _merged(node: Any) -> list[Any]:
     """What a mapping merges in, what wins first. Source: yaml.org/type/merge.html."""
     if not isinstance(node, yaml.MappingNode):
         return []
-    found = []
+    found: list[Any] = []
     for key, value in node.value:
         if key.tag == MERGE:
             found += value.value if isinstance(value, yaml.SequenceNode) else [value]
@@ -158,7 +164,7 @@ def _scalar(node: Any) -> Any:
 
 
 def thawed(root: Any) -> Frozen:
-    """A node as a tree to compare: keys in any order, tags and texts of scalars exactly. Raises Refused if too large."""
+    """A node as a tree to compare: keys in any order, tags and texts of scalars exactly. Raises Refused."""
     count = [0]
 
     def tree(node: Any, depth: int) -> Any:
@@ -185,5 +191,5 @@ def frozen(value: Any) -> Frozen:
         return {str(key): frozen(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [frozen(inner) for inner in value]
-    node = yaml.SafeDumper("").represent_data(value)
+    node = yaml.SafeDumper(StringIO()).represent_data(value)
     return (node.tag, node.value)

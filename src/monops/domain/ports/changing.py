@@ -16,11 +16,21 @@ class EditedFiles(Protocol):
         """None where there is none. Raises ConfigurationError for what is not UTF-8, MonopsError where refused."""
         ...
 
-    def check_writable(self, path: str) -> None:
+    def real(self, path: str) -> str:
+        """Where the path leads, links followed."""
+        ...
+
+    def disk(self, path: str) -> tuple[int, int] | None:
+        """(free for this user, in all) bytes of the file system that has the path; None where it is not here."""
+        ...
+
+    def check_writable(self, path: str, *, in_place: bool = False) -> None:
         """Raises Refused where `replace` would not be allowed to write, before anything is touched."""
         ...
 
-    def replace(self, path: str, text: str | None, *, expected: Sequence[str | None], in_place: bool, mode: int) -> None:
+    def replace(
+        self, path: str, text: str | None, *, expected: Sequence[str | None], in_place: bool = False, mode: int = 0o644
+    ) -> None:
         """Whole or not at all, durably; owner and mode stay. None takes the file away.
 
         Raises Refused if the file is none of `expected` now: somebody edited it meanwhile.
@@ -76,6 +86,8 @@ class ProjectCompose(Protocol):
 class Workbench(Protocol):
     """Opens what belongs to one site."""
 
-    def changes(self, site: Site) -> Changes: ...
+    def changes(self, folder: str) -> Changes:
+        """Of the stack whose files are in that folder. There is one for each folder."""
+        ...
 
     def compose(self, site: Site) -> ProjectCompose: ...
