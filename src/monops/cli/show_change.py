@@ -76,8 +76,7 @@ def carry_out(
 def plan_lines(plan: Plan, warnings: Sequence[str]) -> list[str]:
     """What a person reads before agreeing."""
     lines = [f"plan: {plan.title}"]
-    for step in plan.steps:
-        lines.append(f"  {step.means.value} {step.service}; interrupts {step.interrupts}")
+    lines += [f"  {step.means.value} {step.service}; interrupts {step.interrupts}" for step in plan.steps]
     for edit in plan.edits:
         lines += [f"  {line}" for line in edit.diff()]
     return [*lines, *(f"warning: {warning}" for warning in warnings)]
@@ -115,7 +114,12 @@ def _done(settings: Settings, command: str, entry: Entry, warnings: Sequence[str
         return Exit.DONE
     read_back = {one.service: None for one in entry.plan.expected}
     seen = f", as {' and '.join(read_back)} reports itself" if read_back else ""
-    show_lines([f"{entry.plan.title}: done{seen}", f"change {entry.id}; to take it back: monops undo"])
+    show_lines(
+        [
+            f"{entry.plan.title}: done{seen}",
+            f"change {entry.id}; to take it back: monops undo" + ("" if entry.plan.undoes is None else f" {entry.id}"),
+        ]
+    )
     return Exit.DONE
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from monops import __version__
 from monops.cli.wiring_stack import StackWiring
 from monops.domain.errors import UsageFault
+from monops.domain.ports import Container
 
 if TYPE_CHECKING:
     from monops.ops.workshop import Workshop
@@ -34,12 +35,15 @@ class ChangeWiring(StackWiring):
         is_other = self.settings.project is not None or "MONOPS_PROJECT" in self.environment
         with contextlib.suppress(*(() if self.config.stack.compose else (UsageFault,))):
             own_file = None if is_other else str(self.compose_file().absolute())
-        made: list[Workshop] = []
+
+        def running(service: str) -> Container:
+            return shop.container(service)
+
         shop = Workshop(
             outside=outside,
             files=LocalEditedFiles(),
             bench=LocalWorkbench(self.environment, outside.machine),
-            tools=ContainerTools(self.environment, outside.machine, lambda service: made[0].container(service)),
+            tools=ContainerTools(self.environment, outside.machine, running),
             own_file=own_file,
             project=self._project(),
             named=named,
@@ -48,7 +52,6 @@ class ChangeWiring(StackWiring):
             command=f"monops {command}",
             version=__version__,
         )
-        made.append(shop)
         return shop
 
     def _who(self) -> str:

@@ -31,4 +31,5 @@ def merged(base: str, one: str, other: str) -> str | None:
 def _hunks(base: Sequence[str], text: str) -> list[_Hunk]:
     other = text.splitlines(keepends=True)
     matcher = SequenceMatcher(None, list(base), other, autojunk=False)
-    return [(i, j, other[k:l]) for word, i, j, k, l in matcher.get_opcodes() if word != "equal"]
+    found = (code[1:] for code in matcher.get_opcodes() if code[0] != "equal")
+    return [(start, stop, other[begin:end]) for start, stop, begin, end in found]

@@ -110,7 +110,15 @@ def shown_time(seconds: str) -> str:
 
 
 def shown_bytes(number: str) -> str:
-    return show_size(int(number)) if number.isdigit() else number or "no limit"
+    """`53687091200` as Prometheus writes it: `50GB`."""
+    if not number.isdigit():
+        return number or "no limit"
+    left, unit = int(number), "B"
+    for larger in ("KB", "MB", "GB", "TB", "PB"):
+        if left == 0 or left % 1024:
+            break
+        left, unit = left // 1024, larger
+    return f"{left}{unit}"
 
 
 def wanted_bytes(usage: Usage, kept: Mapping[str, str]) -> float | None:

@@ -16,8 +16,9 @@ from monops.domain.errors import Refused
 from monops.domain.yaml_nodes import (
     Frozen,
     check_unique,
+    content_start,
+    dash_column,
     end_of,
-    end_of_alias,
     end_of_items,
     frozen,
     is_alias,
@@ -28,6 +29,17 @@ from monops.domain.yaml_nodes import (
     start_of,
     thawed,
     value_of,
+)
+from monops.domain.yaml_splice import (
+    alias_replaced,
+    cut_flow,
+    cut_lines,
+    indent_step,
+    line_after,
+    line_ending,
+    missing_line_end,
+    replaced,
+    rest_after,
 )
 from monops.domain.yaml_write import block, flow, key_text, scalar_like
 
@@ -60,8 +72,8 @@ def set_value(text: str, path: Path, value: Any, *, file: str) -> str:
     """
     root = _checked_root(text, path, file)
     if root is None:
-        added = block(_nested(path, value), 0, _eol(text), 2)
-        return _proved(text, text + _line_end(text) + added + _eol(text), path, _always(value), file)
+        added = block(_nested(path, value), 0, line_ending(text), 2)
+        return _proved(text, text + missing_line_end(text) + added + line_ending(text), path, _always(value), file)
     depth = _own_depth(root, path)
     if depth < len(path) and _inherited(root, path[: depth + 1]) is not None:
         # From there on it is another's: what that says is copied, with the change, under an own key.
@@ -81,16 +93,23 @@ def insert_item(text: str, path: Path, value: Any, *, file: str, after: int | No
     root = _checked_root(text, path, file)
     node = _at(root, path)
     if node is None or _is_shared(root, path):
-        return set_value(text, path, [*value_at(text, path, file=file), value], file=file)
+        items = list(value_at(text, path, file=file))
+        items.insert(len(items) if after is None else after + 1, value)
+        return set_value(text, path, items, file=file)
     if not isinstance(node, yaml.SequenceNode):
         raise Refused(f"{shown(path)} in {file} is not a list", remedy=f"edit {file} by hand")
-    eol, count = _eol(text), len(node.value) if after is None else after + 1
+    eol, count = line_ending(text), len(node.value) if after is None else after + 1
     end = end_of_items(node, count, text)
     if is_flow(node):
         new = f"{text[:end]}, {flow(value)}{text[end:]}"
     else:
-        place, lead = _line_after(text, end)
-        new = text[:place] + lead + block([value], node.start_mark.column, eol, _step(text)) + _tail(text, place, eol)
+        place, lead = line_after(text, end)
+        new = (
+            text[:place]
+            + lead
+            + block([value], dash_column(node, text), eol, indent_step(text))
+            + rest_after(text, place, eol)
+        )
     return _proved(text, new, path, lambda before: [*before[:count], frozen(value), *before[count:]], file)
 
 
@@ -112,12 +131,13 @@ def remove(text: str, path: Path, *, file: str) -> str:
     first = pair[0] if pair is not None else node
     last = pair[1] if pair is not None else node
     if len(parent.value) == 1:
-        empty = "{}" if pair is not None else "[]"
-        new = _emptied(text, parent, first, last, empty)
+        above = _at(root, path[:-2]) if len(path) > 1 else None
+        own = pair_of(above, path[-2]) if above is not None else None
+        new = replaced(text, parent, own, above, {} if pair is not None else [])
     elif is_flow(parent):
-        new = _cut_flow(text, start_of(first), end_of(last, text))
+        new = cut_flow(text, start_of(first), end_of(last, text))
     else:
-        new = _cut_lines(text, parent, first, last)
+        new = cut_lines(text, parent, first, last)
     return _proved(text, new, path, _gone, file)
 
 
@@ -176,8 +196,9 @@ def _own_depth(root: Any, path: Path) -> int:
         inner = _at(node, (part,))
         if inner is None:
             return depth
-        items = [item[1] if isinstance(item, tuple) else item for item in node.value]
-        number = part if isinstance(part, int) else items.index(inner)
+        # By its key: an alias is the very node of its anchor.
+        pair = pair_of(node, part)
+        number = node.value.index(pair) if pair is not None else int(part)
         if is_alias(node, number):
             return depth
         node = inner
@@ -208,57 +229,30 @@ def _put(text: str, root: Any, at: Path, whole: Any, path: Path, value: Any, fil
     if parent is not None:
         pair = pair_of(parent, at[-1])
     if pair is not None and start_of(pair[1]) < start_of(pair[0]):
-        new = _replaced_alias(text, pair[0], parent, whole)
+        new = alias_replaced(text, pair[0], parent, whole)
         return _proved(text, new, at, _always(whole), file)
     node = pair[1] if pair is not None else _at(root, at) if at else root
     if node is not None:
         if (
             isinstance(node, yaml.ScalarNode)
             and not isinstance(whole, list | dict)
-            and start_of(node) < end_of(node, text)
+            and content_start(node, text) < end_of(node, text)
         ):
             written, stands = scalar_like(node, whole, is_flow(parent) if parent is not None else False)
-            new = text[: start_of(node)] + written + text[end_of(node, text) :]
+            new = text[: content_start(node, text)] + written + text[end_of(node, text) :]
             return _proved(text, new, at, lambda _: stands, file)
-        return _proved(text, _replaced(text, node, pair, parent, whole), at, _always(whole), file)
+        return _proved(text, replaced(text, node, pair, parent, whole), at, _always(whole), file)
     return _proved(text, _inserted(text, root, parent, at, whole, file), at, _always(whole), file)
-
-
-def _replaced(text: str, node: Any, pair: Any, parent: Any, whole: Any) -> str:
-    """Another kind of value in place of a node: in one line behind its key where it is small, else as a block."""
-    eol, start, end = _eol(text), start_of(node), end_of(node, text)
-    if (parent is not None and is_flow(parent)) or pair is None or not isinstance(whole, list | dict) or not whole:
-        lead = " " if start and text[start - 1 : start] == ":" else ""
-        return text[:start] + lead + flow(whole) + text[end:]
-    column = pair[0].start_mark.column + (0 if isinstance(whole, list) and _is_indentless(text) else _step(text))
-    colon = text.index(":", end_of(pair[0], text)) + 1
-    # A comment behind the key stays behind the key.
-    line = text.find("\n", colon)
-    line = len(text) if line < 0 else line
-    rest = text[colon : min(start, line)]
-    comment = rest.rstrip() if "#" in rest else ""
-    return text[:colon] + comment + eol + block(whole, column, eol, _step(text)) + text[end:]
-
-
-def _replaced_alias(text: str, key: Any, parent: Any, whole: Any) -> str:
-    """`key: *anchor` becomes a copy of its own."""
-    colon = text.index(":", end_of(key, text)) + 1
-    star = text.index("*", colon)
-    end = end_of_alias(text, colon)
-    if is_flow(parent) or not isinstance(whole, list | dict) or not whole:
-        return text[:star] + flow(whole) + text[end:]
-    eol, step = _eol(text), _step(text)
-    return text[:colon] + eol + block(whole, key.start_mark.column + step, eol, step) + text[end:]
 
 
 def _inserted(text: str, root: Any, parent: Any, at: Path, whole: Any, file: str) -> str:
     if isinstance(parent, yaml.ScalarNode) and parent.value in ("", "~", "null") and len(at) > 1:
         # `deploy:` with nothing behind it.
         pair = pair_of(_at(root, at[:-2]), at[-2])
-        return _replaced(text, parent, pair, _at(root, at[:-2]), {at[-1]: whole})
+        return replaced(text, parent, pair, _at(root, at[:-2]), {at[-1]: whole})
     if not isinstance(parent, yaml.MappingNode) or isinstance(at[-1], int):
         raise Refused(f"{shown(at[:-1])} in {file} is not a mapping", remedy=f"edit {file} by hand")
-    eol = _eol(text)
+    eol = line_ending(text)
     if is_flow(parent):
         added = f"{key_text(at[-1])}: {flow(whole)}"
         if not parent.value:
@@ -267,44 +261,8 @@ def _inserted(text: str, root: Any, parent: Any, at: Path, whole: Any, file: str
         end = end_of(parent.value[-1][1], text)
         return f"{text[:end]}, {added}{text[end:]}"
     column = parent.value[0][0].start_mark.column
-    place, lead = _line_after(text, end_of(parent, text))
-    return text[:place] + lead + block({at[-1]: whole}, column, eol, _step(text)) + _tail(text, place, eol)
-
-
-# --- taking it out ---------------------------------------------------------------------------------
-
-
-def _emptied(text: str, parent: Any, first: Any, last: Any, empty: str) -> str:
-    if is_flow(parent):
-        inside = start_of(parent) + text[start_of(parent) :].index(empty[0]) + 1
-        return text[:inside] + text[end_of(parent, text) - 1 :]
-    start = start_of(first)
-    dash = text.rfind("-", 0, start) if empty == "[]" else start
-    return text[:dash] + empty + text[end_of(last, text) :]
-
-
-def _cut_flow(text: str, start: int, end: int) -> str:
-    after, before = text[end:].lstrip(), text[:start].rstrip()
-    if after.startswith(","):
-        return text[:start] + after[1:].lstrip(" ")
-    return before.removesuffix(",") + text[end:]
-
-
-def _cut_lines(text: str, parent: Any, first: Any, last: Any) -> str:
-    """Whole lines; where the first line is shared, as in `- name: x`, the next key moves up to it."""
-    start = start_of(first)
-    if isinstance(parent, yaml.SequenceNode):
-        start = text.rfind("-", 0, start)
-    line = text.rfind("\n", 0, start) + 1
-    end = end_of(last, text)
-    stop = text.find("\n", end)
-    stop = len(text) if stop < 0 else stop + 1
-    if not text[line:start].strip():
-        if stop == len(text) and not text.endswith("\n"):
-            return text[:line].removesuffix("\n").removesuffix("\r")
-        return text[:line] + text[stop:]
-    following = text[stop:]
-    return text[:start] + following[len(following) - len(following.lstrip(" ")) :]
+    place, lead = line_after(text, end_of(parent, text))
+    return text[:place] + lead + block({at[-1]: whole}, column, eol, indent_step(text)) + rest_after(text, place, eol)
 
 
 # --- proving ---------------------------------------------------------------------------------------
@@ -357,9 +315,6 @@ def _always(value: Any) -> Callable[[Any], Any]:
     return lambda _: frozen(value)
 
 
-# --- small things ----------------------------------------------------------------------------------
-
-
 def _nested(path: Path, value: Any) -> Any:
     for part in reversed(path):
         if isinstance(part, int):
@@ -380,42 +335,3 @@ def _with(tree: Any, path: Path, value: Any) -> Any:
     pairs = dict(tree) if isinstance(tree, dict) else {}
     pairs[part] = _with(pairs.get(part), rest, value)
     return pairs
-
-
-def _eol(text: str) -> str:
-    return "\r\n" if "\r\n" in text else "\n"
-
-
-def _line_end(text: str) -> str:
-    return "" if not text or text.endswith("\n") else _eol(text)
-
-
-def _line_after(text: str, index: int) -> tuple[int, str]:
-    """Where lines can be put in below the line of `index`, and what must stand before them."""
-    if index and text[index - 1 : index] == "\n":
-        return index, ""
-    end = text.find("\n", index)
-    return (end + 1, "") if end >= 0 else (len(text), _eol(text))
-
-
-def _tail(text: str, place: int, eol: str) -> str:
-    """The rest behind inserted lines; a text without a last line's end stays one."""
-    return eol + text[place:] if place < len(text) or text.endswith("\n") else ""
-
-
-def _step(text: str) -> int:
-    """How far the text indents: as its first indented line does."""
-    for line in text.splitlines():
-        bare = line.lstrip(" ")
-        if bare and not bare.startswith(("#", "-")) and line != bare:
-            return len(line) - len(bare)
-    return 2
-
-
-def _is_indentless(text: str) -> bool:
-    """Whether its lists stand below their key without being indented."""
-    lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
-    for above, below in zip(lines, lines[1:], strict=False):
-        if above.rstrip().endswith(":") and below.lstrip(" ").startswith("- "):
-            return len(below) - len(below.lstrip(" ")) == len(above) - len(above.lstrip(" "))
-    return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from io import StringIO
 from typing import Any
@@ -16,6 +17,8 @@ NULL = "tag:yaml.org,2002:null"
 Frozen = Any
 #: Deeper, or larger once aliases are followed, is no configuration.
 _DEEPEST, _LARGEST = 60, 200_000
+_PROPERTIES = re.compile(r"(?:[&!][^\s,\[\]{}]*[ \t]*)*")
+_TO_DASH = re.compile(r"(?:\s|#[^\n]*\n)*")
 
 
 def root_of(text: str, file: str) -> Any:
@@ -37,6 +40,19 @@ def root_of(text: str, file: str) -> Any:
 
 def start_of(node: Any) -> int:
     return int(node.start_mark.index)
+
+
+def content_start(node: Any, text: str) -> int:
+    """Where a node begins behind its anchor and its tag."""
+    found = _PROPERTIES.match(text, start_of(node))
+    return found.end() if found is not None and found.end() <= int(node.end_mark.index) else start_of(node)
+
+
+def dash_column(node: Any, text: str) -> int:
+    """Where the dashes of a block list stand."""
+    place = _TO_DASH.match(text, content_start(node, text))
+    at = place.end() if place is not None else content_start(node, text)
+    return at - text.rfind("\n", 0, at) - 1
 
 
 def is_flow(node: Any) -> bool:

@@ -19,9 +19,7 @@ from monops.ops.workshop import Workshop
 _BLOCKS = "prometheus_tsdb_storage_blocks_bytes"
 _LOG = "prometheus_tsdb_wal_storage_size_bytes + prometheus_tsdb_head_chunks_storage_size_bytes"
 #: Over an hour; over what there is where it is younger.
-_RATES = tuple(
-    f"sum(rate(prometheus_tsdb_head_samples_appended_total[{window}]))" for window in ("1h", "5m", "1m", "10s")
-)
+_RATES = tuple(f"sum(rate(prometheus_tsdb_head_samples_appended_total[{window}]))" for window in ("1h", "10m", "1m"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
