@@ -5,7 +5,9 @@ from __future__ import annotations
 import difflib
 import json
 import os
+import pty
 import stat
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +15,7 @@ from pathlib import Path
 import pytest
 from tests.integration.fixtures import engine_problem
 from tests.integration.stack_bed import Bed, bed
-from tests.integration.support import TESTBED, Monops, Ran, command, docker, tsdb_data, wait_until
+from tests.integration.support import MONOPS, PATIENCE, TESTBED, Monops, Ran, command, docker, tsdb_data, wait_until
 from tests.integration.web import fetch
 
 from monops.domain.yaml_edit import set_value
@@ -57,6 +59,34 @@ def effective(stack: Bed) -> str:
 
 def run(stack: Bed, *words: str, as_json: bool = True, **environment: str) -> Ran:
     return stack.monops.run(*words, as_json=as_json, environment=environment)
+
+
+def typing(stack: Bed, keys: str, *words: str) -> tuple[int, str]:
+    """monops at a terminal: its exit code, and what it showed."""
+    master, slave = pty.openpty()
+    try:
+        process = subprocess.Popen(
+            [str(MONOPS), *words],
+            cwd=stack.root,
+            env=stack.monops.whole_environment({}),
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            start_new_session=True,
+        )
+        os.close(slave)
+        os.write(master, keys.encode())
+        shown = b""
+        while True:
+            try:
+                part = os.read(master, 4096)
+            except OSError:  # the other side is closed
+                part = b""
+            if not part:
+                return process.wait(PATIENCE), shown.decode()
+            shown += part
+    finally:
+        os.close(master)
 
 
 def text(stack: Bed, name: str = COMPOSE) -> str:
@@ -143,6 +173,15 @@ def test_a_dry_run_and_nobody_at_a_terminal_change_nothing(stack: Bed) -> None:
     assert (text(stack), stack.started()) == (before, started)
     assert run(stack, "retention", "set", "--time", "30d", "--yes").result["changed"] is False
     assert stack.started() == started
+
+
+@pytest.mark.parametrize(("typed", "code", "time"), [("y", 0, "29d"), ("n", 2, "30d"), ("", 2, "30d")])
+def test_a_person_is_asked(stack: Bed, typed: str, code: int, time: str) -> None:
+    found, shown = typing(stack, f"{typed}\n", "retention", "set", "--time", "29d")
+    assert found == code, shown
+    assert "Do it? [y/N]" in shown
+    assert f"+      - {TIME}=29d" in shown
+    assert effective(stack).startswith(time)
 
 
 def test_blocks_that_would_go_are_named_and_those_that_go_are_among_them(stack: Bed, tmp_path: Path) -> None:

@@ -119,9 +119,8 @@ def test_the_lock_keeps_others_out_and_ends_with_its_holder(tmp_path: Path) -> N
     machine = FakeMachine()
     machine.alive = {machine.pid}
     one, other = ChangesFolder(str(tmp_path), machine), ChangesFolder(str(tmp_path), machine)
-    with one.lock():
-        with pytest.raises(Locked, match=f"process {machine.pid}"):
-            other.lock().__enter__()
+    with one.lock(), pytest.raises(Locked, match=f"process {machine.pid}"):
+        other.lock().__enter__()
     with other.lock():
         assert (one.descriptor, other.descriptor is not None) == (None, True)
 

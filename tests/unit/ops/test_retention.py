@@ -128,6 +128,16 @@ def test_what_is_so_already_is_no_change(made: Callable[..., ChangeWorld]) -> No
         planned(made())
 
 
+def test_a_file_that_says_so_already_is_taken_over(made: Callable[..., ChangeWorld]) -> None:
+    """Somebody edited it, and did not start the stack again."""
+    world = made()
+    world.files.texts[COMPOSE] = TEXT.replace("=30d", "=7d")
+    plan = planned(world, time="7d")
+    assert (plan.edits, plan.steps[0].means, plan.is_empty) == ((), Means.RECREATE, False)
+    apply(world.shop(), plan, within=timedelta(seconds=30))
+    assert world.prometheus.retention == "7d"
+
+
 # --- files that are not where they should be -------------------------------------------------------
 
 
