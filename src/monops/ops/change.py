@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -58,8 +59,10 @@ def carry_on(shop: Workshop, changes: Changes, entry: Entry) -> Entry:
     """From where the entry stands to done. Raises as `apply`; the lock is held."""
     plan, state = entry.plan, entry.state
     try:
-        if state is State.PREPARED:
+        if state in (State.PREPARED, State.WRITTEN):
+            # Once more where it was said to be written: a way back whose end could not be noted may have begun.
             _write(shop, plan.edits)
+        if state is State.PREPARED:
             changes.save(entry.at(state := State.WRITTEN))
         if state is State.WRITTEN:
             take_over(shop, plan.site, plan.steps)
@@ -104,7 +107,9 @@ def take_back(shop: Workshop, changes: Changes, entry: Entry, reason: str) -> _F
     plan, back, trouble = entry.plan, entry.plan.backwards(), []
     has_stepped = entry.state is not State.PREPARED
     if has_stepped:
-        changes.save(entry.at(State.REVERTING, reason=reason))
+        # On a full disk there is no room for notes; the way back needs none.
+        with suppress(Refused):
+            changes.save(entry.at(State.REVERTING, reason=reason))
     for edit in back.edits:
         try:
             _write(shop, [edit])

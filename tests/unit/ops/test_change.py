@@ -10,7 +10,7 @@ import pytest
 from tests.fakes.change_world import COMPOSE, CONFIG, FOLDER, ChangeWorld
 from tests.fakes.fake_outside import Killed
 
-from monops.domain.change import FileEdit, Means, Plan, State, Step, Value
+from monops.domain.change import Entry, FileEdit, Means, Plan, State, Step, Value
 from monops.domain.errors import ConfigurationError, EngineUnreachable, Locked, NotFound, Refused
 from monops.ops.change import TakenBack, apply
 from monops.ops.change_check import check
@@ -203,6 +203,33 @@ def test_a_container_that_is_not_as_its_files_say_is_warned_of(world: ChangeWorl
     world.files.texts[COMPOSE] = world.files.texts[COMPOSE].replace("v1", "v2")
     (warning,) = check(world.shop(), retention(world.shop()))
     assert "p-prometheus-1 is not as its files say even now" in warning
+
+
+def test_a_container_whose_limits_monops_has_changed_is_as_its_files_say(world: ChangeWorld) -> None:
+    after = world.text.replace("    image: prom", "    mem_limit: 2g\n    image: prom")
+    edit = FileEdit(path=COMPOSE, before=world.text, after=after)
+    apply(world.shop(), plan_of(world, edit, means=Means.UPDATE), within=WITHIN)
+    assert check(world.shop(), retention(world.shop())) == ()
+
+
+def test_a_disk_that_is_full_does_not_stop_the_way_back(world: ChangeWorld) -> None:
+    shop = world.shop()
+    plan = retention(shop)
+    original = world.history.save
+
+    def save(entry: Entry) -> None:
+        if entry.state is not State.PREPARED:
+            raise Refused("cannot keep: No space left on device", remedy="df -h")
+        original(entry)
+
+    world.history.save = save  # type: ignore[method-assign]
+    with pytest.raises(Refused, match="No space left"):
+        apply(shop, plan, within=WITHIN)
+    assert world.files.texts[COMPOSE] == world.text
+    world.history.save = original  # type: ignore[method-assign]
+    recover(world.shop(), FOLDER)
+    assert state(world) == "rolled back"
+    is_whole(world)
 
 
 def test_a_reload_that_the_server_refuses_is_taken_back(world: ChangeWorld) -> None:
