@@ -1,4 +1,4 @@
-"""The composition root: joins edges to ports. With its two parts the only importer of edges; reads the environment."""
+"""The composition root: joins edges to ports. With its parts the only importer of edges; reads the environment."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from monops.cli.wiring_stack import StackWiring
+from monops.cli.wiring_change import ChangeWiring
 from monops.domain.config import COMPRESSION, DestinationSection
 from monops.domain.destination import DirectoryTarget, S3Settings, parse_destination
 from monops.domain.errors import UsageFault
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from monops.ops.sources import Selection
 
 
-class Wiring(StackWiring):
+class Wiring(ChangeWiring):
     """What one run of the command line has at hand. Edges are imported when first needed."""
 
     def selection(self, names: Sequence[str], capture: str | None) -> Selection:

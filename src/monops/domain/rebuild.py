@@ -71,6 +71,20 @@ def without_secret(text: str) -> str:
     return _URL_PASSWORD.sub(rf"\g<head>{_REMOVED}", _REDIS_CLI.sub(rf"\g<head>{_REMOVED}", text))
 
 
+#: An address that is a secret by itself: whoever knows it can post.
+_WEBHOOK = re.compile(
+    r"(?P<head>https?://(?:hooks\.slack\.com|discord(?:app)?\.com/api/webhooks|[\w.-]*webhook\.office\.com))/[^\s\"']+"
+)
+
+
+def without_secret_value(name: str, value: str, head: str) -> str:
+    """`head` and `value`, the value removed if `name`, its key in a file, sounds secret; and what is secret in it."""
+    bare = value.strip().strip("|>\"'")
+    if name and _is_secret(name, value) and bare and not value.lstrip().startswith(("/", "#")):
+        return head + _REMOVED
+    return head + _WEBHOOK.sub(rf"\g<head>/{_REMOVED}", without_secret(value))
+
+
 def words_without_secrets(words: Sequence[str]) -> list[str]:
     """A command's words; a flag and its value may be two."""
     found: list[str] = []

@@ -120,6 +120,17 @@ class DockerEngine(DockerClient):
         with self._translated("start a container"):
             self._api().start(container_id)
 
+    def update(self, container_id: str, limits: Mapping[str, int]) -> None:
+        with self._translated("update a container's limits"):
+            api = self._api()
+            # docker-py's own method knows neither NanoCpus nor PidsLimit. Source: Docker API, ContainerUpdate.
+            url = api._url("/containers/{0}/update", container_id)  # noqa: SLF001 - there is no public way
+            api._raise_for_status(api._post_json(url, data=dict(limits)))  # noqa: SLF001 - the same
+
+    def signal(self, container_id: str, name: str) -> None:
+        with self._translated("send a container a signal"):
+            self._api().kill(container_id, name)
+
     def logs(self, container_id: str, lines: int) -> tuple[str, ...]:
         """A driver that cannot be read from gives nothing."""
         with contextlib.suppress(EngineError), self._translated("read a container's log"):

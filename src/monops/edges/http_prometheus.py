@@ -43,6 +43,7 @@ class HttpPrometheus(HttpService):
             working_dir=str(runtime.get("CWD", "/")),
             retention=str(runtime.get("storageRetention", "")),
             out_of_order=_has_out_of_order_window(config),
+            config=config,
         )
 
     def ready(self) -> bool:

@@ -26,7 +26,7 @@ _FILES, _WORKING_DIR = "com.docker.compose.project.config_files", "com.docker.co
 #: A configuration folder holds texts: anything larger is data in the wrong place.
 _LARGEST = 32 << 20
 #: Where `monops init` keeps what it changed.
-_OLD_VERSIONS = ".monops/before/"
+_OLD_VERSIONS = (".monops/before/", ".monops/changes/")
 #: What a private key in PEM holds, whatever its file is called. Source: RFC 7468.
 _PRIVATE_KEY = b"PRIVATE KEY-----"
 
@@ -181,7 +181,7 @@ def _collect(found: _Collected, tree: Tree, prefix: str, *, only: str = "", rena
     # A store of backups in the folder: a backup of backups would double with each run.
     stores = tuple(posixpath.dirname(e.path) + "/" for e in there if posixpath.basename(e.path) == MARKER)
     for entry in there:
-        if entry.kind is not Kind.FILE or entry.path.startswith((*stores, _OLD_VERSIONS)):
+        if entry.kind is not Kind.FILE or entry.path.startswith((*stores, *_OLD_VERSIONS)):
             continue
         target = posixpath.join(prefix, rename or entry.path)
         # Its name there and here: a folder of secrets may be mounted as a whole, or file by file.

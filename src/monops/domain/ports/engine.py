@@ -161,6 +161,14 @@ class Engine(Protocol):
 
     def start(self, container_id: str) -> None: ...
 
+    def update(self, container_id: str, limits: Mapping[str, int]) -> None:
+        """`docker update`: other limits for a running container, by the names of Docker's HostConfig."""
+        ...
+
+    def signal(self, container_id: str, name: str) -> None:
+        """Send its first process a signal, `SIGHUP`."""
+        ...
+
     def logs(self, container_id: str, lines: int) -> tuple[str, ...]:
         """The last lines of what a container wrote, stdout and stderr together."""
         ...

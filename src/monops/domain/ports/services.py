@@ -22,6 +22,8 @@ class PrometheusStatus:
     #: As `runtimeinfo` shows it, e.g. `15d or 10GiB`.
     retention: str
     out_of_order: bool
+    #: The configuration that it has loaded, secrets hidden by itself.
+    config: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,132 @@
+"""A change, from the plan that a command made to the end: shown, confirmed, carried out."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any
+
+import click
+
+from monops.cli.settings import Settings
+from monops.cli.show import show_json, show_lines
+from monops.domain.change import Entry, Plan
+from monops.domain.errors import UsageFault
+from monops.domain.exits import Exit
+from monops.ops.change import apply
+from monops.ops.change_check import check
+from monops.ops.change_recover import recover
+from monops.ops.change_undo import home
+from monops.ops.workshop import Workshop
+
+WAIT = click.option(
+    "--wait",
+    "seconds",
+    type=click.IntRange(1),
+    default=300,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long a service may take to be healthy again; then the change is taken back.",
+)
+DRY_RUN = click.option("--dry-run", is_flag=True, help="Show the plan and the diff, change nothing.")
+YES = click.option("--yes", is_flag=True, help="Do not ask.")
+#: For the help of every command that changes something.
+EPILOG = (
+    "Exit status: 0 done, or so already; 1 it did not work, and all is as it was; 2 not confirmed; "
+    "11 another change is being made; 12 a file is not right."
+)
+
+
+def carry_out(
+    settings: Settings,
+    command: str,
+    shop: Workshop,
+    make: Callable[[], Plan],
+    *,
+    dry_run: bool,
+    yes: bool,
+    seconds: int = 300,
+    before: Callable[[], None] | None = None,
+) -> int:
+    """The exit code. `make` makes the plan, once nothing of an earlier run is half done; `before` is done once the
+    person has agreed, and stops everything by raising."""
+    recovered = () if dry_run else recover(shop, home(shop))
+    plan = make()
+    if plan.is_empty:
+        return _nothing(settings, command, plan, recovered)
+    warnings = (*plan.warnings, *check(shop, plan))
+    if dry_run:
+        if settings.as_json:
+            result = {"dry_run": True, "changed": False, "plan": plan_result(plan, warnings)}
+            show_json(command, ok=True, result={**result, "recovered": list(recovered)})
+        else:
+            show_lines(plan_lines(plan, warnings))
+        return Exit.DONE
+    if not (settings.quiet and yes):
+        click.echo("\n".join(plan_lines(plan, warnings)), err=True)
+    if not yes:
+        _confirm(shop)
+    if before is not None:
+        before()
+    entry = apply(shop, plan, within=timedelta(seconds=seconds))
+    return _done(settings, command, entry, warnings, recovered)
+
+
+def plan_lines(plan: Plan, warnings: Sequence[str]) -> list[str]:
+    """What a person reads before agreeing."""
+    lines = [f"plan: {plan.title}"]
+    lines += [f"  {step.means.value} {step.service}; interrupts {step.interrupts}" for step in plan.steps]
+    for edit in plan.edits:
+        lines += [f"  {line}" for line in edit.diff()]
+    return [*lines, *(f"warning: {warning}" for warning in warnings)]
+
+
+def plan_result(plan: Plan, warnings: Sequence[str]) -> dict[str, Any]:
+    """The same for a program."""
+    return {
+        "title": plan.title,
+        "project": plan.site.project,
+        "values": [{"name": one.name, "before": one.before, "after": one.after} for one in plan.values],
+        "edits": [{"path": edit.path, "diff": edit.diff()} for edit in plan.edits],
+        "steps": [
+            {"means": step.means.value, "service": step.service, "interrupts": step.interrupts} for step in plan.steps
+        ],
+        "expected": [{"service": one.service, **one.wanted} for one in plan.expected],
+        "warnings": list(warnings),
+        "undoes": plan.undoes,
+    }
+
+
+def _nothing(settings: Settings, command: str, plan: Plan, recovered: Sequence[str]) -> int:
+    if settings.as_json:
+        result = {"changed": False, "plan": plan_result(plan, plan.warnings), "recovered": list(recovered)}
+        show_json(command, ok=True, result=result)
+    else:
+        show_lines([f"{plan.title}: nothing to change"])
+    return Exit.DONE
+
+
+def _done(settings: Settings, command: str, entry: Entry, warnings: Sequence[str], recovered: Sequence[str]) -> int:
+    if settings.as_json:
+        result = {"changed": True, "id": entry.id, "plan": plan_result(entry.plan, warnings)}
+        show_json(command, ok=True, result={**result, "recovered": list(recovered)})
+        return Exit.DONE
+    read_back = {one.service: None for one in entry.plan.expected}
+    seen = f", as {' and '.join(read_back)} reports itself" if read_back else ""
+    show_lines(
+        [
+            f"{entry.plan.title}: done{seen}",
+            f"change {entry.id}; to take it back: monops undo" + ("" if entry.plan.undoes is None else f" {entry.id}"),
+        ]
+    )
+    return Exit.DONE
+
+
+def _confirm(shop: Workshop) -> None:
+    """Raises UsageFault unless a person at a terminal says yes."""
+    remedy = f"{shop.command} --yes"
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise UsageFault("a change wants to be confirmed, and nobody is at a terminal: nothing changed", remedy=remedy)
+    if not click.confirm("Do it?", default=False, err=True):
+        raise UsageFault("not confirmed: nothing was changed", remedy=remedy)

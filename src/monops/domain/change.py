@@ -1,0 +1,216 @@
+"""A change of the stack's settings: what it edits, how it is taken over, what must be so afterwards.
+
+Pure. `ops/change.py` carries plans out; an entry is what is kept of one, before, during and after.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+from enum import Enum
+
+import msgspec
+
+from monops.domain.rebuild import without_secret_value
+
+#: How many entries are kept.
+KEPT_ENTRIES = 200
+
+
+class Means(Enum):
+    """How a running service takes a change over, gentlest first."""
+
+    #: It reads its configuration again.
+    RELOAD = "reload"
+    #: `docker update`: limits of the running container.
+    UPDATE = "update"
+    RESTART = "restart"
+    #: Compose makes the container anew where the files say something else; a service that has none gets one.
+    RECREATE = "recreate"
+
+
+class State(Enum):
+    """How far a change has come. One that stands in one of the first four was interrupted."""
+
+    PREPARED = "prepared"
+    WRITTEN = "written"
+    APPLIED = "applied"
+    REVERTING = "reverting"
+    DONE = "done"
+    ROLLED_BACK = "rolled back"
+
+    @property
+    def is_open(self) -> bool:
+        return self in (State.PREPARED, State.WRITTEN, State.APPLIED, State.REVERTING)
+
+
+class Site(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a stack's files are, as its containers' labels say."""
+
+    project: str
+    #: Compose's project directory.
+    folder: str
+    #: The Compose files, in Compose's order.
+    files: tuple[str, ...]
+    #: Files of variables that were given; () where Compose takes the `.env` of the folder.
+    variables: tuple[str, ...] = ()
+
+
+class FileEdit(msgspec.Struct, frozen=True, kw_only=True):
+    """One file, before and after."""
+
+    path: str
+    #: None where there is no such file.
+    before: str | None
+    #: None where it goes.
+    after: str | None
+    #: Written in place, because a container has mounted this very file.
+    in_place: bool = False
+    #: Of a new file; one that is there keeps its own.
+    mode: int = 0o644
+    #: The user that a new file shall belong to: the service that reads a secret. None: whoever has the folder.
+    owner: int | None = None
+    #: Whether its text is a secret as a whole: no diff is shown.
+    is_secret: bool = False
+
+    def diff(self) -> list[str]:
+        """A unified diff, with what sounds like a secret removed."""
+        if self.is_secret:
+            return [f"--- {self.path}", f"+++ {self.path}", "(a secret, not shown)"]
+        before, after = (self.before or "").splitlines(), (self.after or "").splitlines()
+        shown = difflib.unified_diff(before, after, self.path, self.path, lineterm="")
+        return [line if line.startswith(("---", "+++", "@@")) else _safe(line) for line in shown]
+
+    def backwards(self) -> FileEdit:
+        return msgspec.structs.replace(self, before=self.after, after=self.before)
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """How one service takes the change over."""
+
+    means: Means
+    service: str
+    #: In words, after "interrupts": `nothing`, `Prometheus for some seconds; no sample is lost …`.
+    interrupts: str
+    #: For UPDATE: fields of Docker's HostConfig.
+    limits: Mapping[str, int] = {}
+    limits_before: Mapping[str, int] = {}
+
+    def backwards(self) -> Step:
+        return msgspec.structs.replace(self, limits=self.limits_before, limits_before=self.limits)
+
+
+class Expected(msgspec.Struct, frozen=True, kw_only=True):
+    """What the server must say afterwards."""
+
+    #: A file of ops/effective/.
+    reader: str
+    service: str
+    wanted: Mapping[str, str]
+    #: What it says now; what it must say again when the change is taken back.
+    before: Mapping[str, str]
+
+    def backwards(self) -> Expected:
+        return msgspec.structs.replace(self, wanted=self.before, before=self.wanted)
+
+
+class Value(msgspec.Struct, frozen=True):
+    """One setting, for people."""
+
+    name: str
+    before: str
+    after: str
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """What a command would change."""
+
+    site: Site
+    #: `retention: time 30d → 7d`.
+    title: str
+    values: tuple[Value, ...]
+    edits: tuple[FileEdit, ...]
+    steps: tuple[Step, ...]
+    expected: tuple[Expected, ...] = ()
+    #: What a person should know before agreeing.
+    warnings: tuple[str, ...] = ()
+    #: The entry that this takes back.
+    undoes: int | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether all is so already."""
+        return not any(edit.before != edit.after for edit in self.edits) and not self.steps
+
+    def backwards(self) -> Plan:
+        """The plan that takes this one back, steps and all."""
+        return Plan(
+            site=self.site,
+            title=f"undo: {self.title}",
+            values=tuple(Value(one.name, one.after, one.before) for one in self.values),
+            edits=tuple(edit.backwards() for edit in reversed(self.edits)),
+            steps=tuple(step.backwards() for step in reversed(self.steps)),
+            expected=tuple(one.backwards() for one in self.expected),
+        )
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """What is kept of one change."""
+
+    id: int
+    plan: Plan
+    state: State
+    who: str
+    host: str
+    #: The command line, without secrets.
+    command: str
+    #: RFC 3339.
+    started: str
+    ended: str = ""
+    #: Why it was taken back.
+    reason: str = ""
+    monops: str = ""
+    #: Seconds that a service has to become healthy.
+    within: float = 300.0
+
+    def at(self, state: State, **more: str) -> Entry:
+        return msgspec.structs.replace(self, state=state, **more)
+
+
+def is_torn(found: str, before: str, after: str) -> bool:
+    """Whether `found` is `after` written over `before`, cut short: what power loss leaves of a write in place."""
+    same = 0
+    for one, other in zip(found, after, strict=False):
+        if one != other:
+            break
+        same += 1
+    return found[same:] == before[same : len(found)] and len(found) in (len(before), len(after), same)
+
+
+def undone(entries: Sequence[Entry]) -> frozenset[int]:
+    """The ids of changes that a later one has taken back, and that were not brought back since."""
+    by_id = {entry.id: entry for entry in entries}
+    found: set[int] = set()
+    for entry in entries:
+        taken = entry.plan.undoes if entry.state is State.DONE else None
+        # Taking back an undo brings back what that one took, and so on down.
+        while taken is not None:
+            found ^= {taken}
+            taken = by_id[taken].plan.undoes if taken in by_id else None
+    return frozenset(found)
+
+
+def next_id(entries: Sequence[Entry]) -> int:
+    return max((entry.id for entry in entries), default=0) + 1
+
+
+_KEYED = re.compile(r"""^(?P<head>[-+ ]\s*(?:-\s+)?(?P<name>["']?[\w.-]+["']?)\s*:\s+)(?P<value>\S.*)$""")
+
+
+def _safe(line: str) -> str:
+    """A line of a diff; `password: hunter2` without the password."""
+    found = _KEYED.match(line)
+    if found is not None:
+        return line[0] + without_secret_value(found["name"].strip("\"'"), found["value"], found["head"][1:])
+    return line[:1] + without_secret_value("", line[1:], "")

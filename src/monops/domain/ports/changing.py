@@ -1,0 +1,100 @@
+"""What changing the stack's settings needs from the outside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+from monops.domain.change import Entry, Site
+
+
+class EditedFiles(Protocol):
+    """The stack's files, by absolute path. A link stays one: what it leads to is read and written."""
+
+    def read(self, path: str) -> str | None:
+        """None where there is none. Raises ConfigurationError for what is not UTF-8, MonopsError where refused."""
+        ...
+
+    def real(self, path: str) -> str:
+        """Where the path leads, links followed."""
+        ...
+
+    def disk(self, path: str) -> tuple[int, int] | None:
+        """(free for this user, in all) bytes of the file system that has the path; None where it is not here."""
+        ...
+
+    def check_writable(self, path: str, *, in_place: bool = False) -> None:
+        """Raises Refused where `replace` would not be allowed to write, before anything is touched."""
+        ...
+
+    def replace(
+        self,
+        path: str,
+        text: str | None,
+        *,
+        expected: Sequence[str | None],
+        in_place: bool = False,
+        mode: int = 0o644,
+        owner: int | None = None,
+    ) -> None:
+        """Whole or not at all, durably; owner and mode stay, those given are a new file's. None takes the file away.
+
+        Raises Refused if the file is none of `expected` now: somebody edited it meanwhile.
+        """
+        ...
+
+
+class Changes(Protocol):
+    """What is kept of the changes of one stack, and the right to make one."""
+
+    @property
+    def folder(self) -> str: ...
+
+    def lock(self) -> AbstractContextManager[None]:
+        """Raises Locked where another monops makes a change; waits for what a killed one left running."""
+        ...
+
+    def entries(self) -> tuple[Entry, ...]:
+        """Oldest first. What cannot be read is left out."""
+        ...
+
+    def save(self, entry: Entry) -> None:
+        """Durably. Raises Refused where nothing can be kept: better no change than one that cannot be taken back."""
+        ...
+
+
+class ProjectCompose(Protocol):
+    """`docker compose` on one site. Raises EngineError, EngineUnreachable, ConfigurationError.
+
+    What changes something runs in its own session and to its end, also if monops is killed meanwhile.
+    """
+
+    def model(self, replaced: Mapping[str, str | None] | None = None) -> Mapping[str, Any]:
+        """The files with every variable filled in; of these paths other texts than on disk. Raises
+        ConfigurationError with what Compose says."""
+        ...
+
+    def hashes(self) -> Mapping[str, str]:
+        """Service -> what its container's config-hash label should be."""
+        ...
+
+    def make(self, services: Sequence[str]) -> None:
+        """`up` of these services alone: anew where they are not as the files say; does not wait for health."""
+        ...
+
+    def restart_only(self, services: Sequence[str]) -> None: ...
+
+    def post(self, service: str, url: str) -> str:
+        """An empty POST from inside the service's container; "" where it was taken, else what was answered."""
+        ...
+
+
+class Workbench(Protocol):
+    """Opens what belongs to one site."""
+
+    def changes(self, folder: str) -> Changes:
+        """Of the stack whose files are in that folder. There is one for each folder."""
+        ...
+
+    def compose(self, site: Site) -> ProjectCompose: ...

@@ -1,0 +1,107 @@
+"""Whether a plan can be carried out, before anything is touched: files, Compose, and the servers' own tools."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from monops.domain.change import Entry, FileEdit, Means, Plan, State
+from monops.domain.errors import ConfigurationError, MonopsError, Refused
+from monops.domain.nearest import listed
+from monops.domain.rebuild import without_secret
+from monops.ops.change_site import config_file
+from monops.ops.workshop import Workshop
+
+_HASH = "com.docker.compose.config-hash"
+#: Service -> its own tool's question. What the file names need not be there: secrets, rules, targets stay as they are.
+_TOOLS = {
+    "prometheus": ("promtool", "check", "config", "--syntax-only"),
+    "alertmanager": ("amtool", "check-config"),
+}
+
+
+def check(shop: Workshop, plan: Plan) -> tuple[str, ...]:
+    """What a person should know besides the plan's own warnings.
+
+    Raises Refused for a file that was edited or cannot be written, ConfigurationError with what Compose or a tool says.
+    """
+    for edit in plan.edits:
+        shop.files.check_writable(edit.path, in_place=edit.in_place)
+        if shop.files.read(edit.path) != edit.before:
+            raise Refused(f"{edit.path} was edited meanwhile", remedy="look at it, then run monops again")
+    warnings = _check_compose(shop, plan)
+    for edit in plan.edits:
+        _check_by_tool(shop, plan, edit)
+    return warnings
+
+
+def _check_compose(shop: Workshop, plan: Plan) -> tuple[str, ...]:
+    site, compose = plan.site, shop.bench.compose(plan.site)
+    own = {*site.files, *site.variables, f"{site.folder}/.env"}
+    edited = {edit.path: edit.after for edit in plan.edits if edit.path in own}
+    before = compose.model()
+    after = compose.model(edited) if edited else before
+    moved = _changed(before, after)
+    stepped = {step.service for step in plan.steps}
+    if strangers := sorted(moved - stepped):
+        raise Refused(
+            f"this would change {listed(strangers)} too: a variable or an anchor is shared",
+            remedy=f"edit {listed(sorted(edited))} by hand, then: monops stack up",
+        )
+    made_anew = [step.service for step in plan.steps if step.means is Means.RECREATE]
+    return _drift(shop, plan, made_anew, compose.hashes()) if made_anew else ()
+
+
+def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> set[str]:
+    """The services that Compose would see as others."""
+    one, other = before.get("services") or {}, after.get("services") or {}
+    return {name for name in {*one, *other} if one.get(name) != other.get(name)}
+
+
+def _drift(shop: Workshop, plan: Plan, services: Sequence[str], hashes: Mapping[str, str]) -> tuple[str, ...]:
+    """A container that is not as its files say: making it anew takes over more than this change."""
+    found = []
+    entries = shop.bench.changes(plan.site.folder).entries()
+    for service in services:
+        for container in shop.in_site(plan.site, service):
+            label = container.labels.get(_HASH, "")
+            is_ours = _was_updated(entries, service, str(container.raw.get("Created") or ""))
+            if label and service in hashes and label != hashes[service] and not is_ours:
+                found.append(
+                    f"{container.name} is not as its files say even now (edited since, or started with variables of "
+                    "another shell): making it anew takes that over too, and a way back leads to the files, not to it"
+                )
+    return tuple(found)
+
+
+def _was_updated(entries: Sequence[Entry], service: str, created: str) -> bool:
+    """Whether monops itself gave the container other limits while it ran: then it is as the file says all the same."""
+    return any(
+        entry.state is State.DONE
+        # Both are UTC, in the same order of digits.
+        and entry.started[:19] >= created[:19]
+        and any(step.means is Means.UPDATE and step.service == service for step in entry.plan.steps)
+        for entry in entries
+    )
+
+
+def _check_by_tool(shop: Workshop, plan: Plan, edit: FileEdit) -> None:
+    for service, words in _TOOLS.items():
+        if edit.after is None or edit.path in plan.site.files:
+            continue
+        try:
+            found = config_file(shop, shop.container(service), service)
+        except MonopsError:
+            continue  # not this service's file, as far as can be known
+        if found.path != edit.path:
+            continue
+        name = found.inside.rpartition("/")[2]
+        said = shop.tools.apart(service, {name: edit.after.encode()}, (*words, name))
+        if said.exit_code != 0:
+            lines = [line.strip() for line in said.output.splitlines() if line.strip()]
+            first = next((n for n, line in enumerate(lines) if "FAILED" in line or "error" in line.lower()), 0)
+            why = without_secret(" ".join(lines[first:]).removeprefix("FAILED: "))
+            raise ConfigurationError(
+                f"{words[0]} refuses the changed {edit.path}: {why}",
+                remedy=f"{words[0]} {' '.join(words[1:3])} {edit.path}",
+            )

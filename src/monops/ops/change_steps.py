@@ -1,0 +1,149 @@
+"""Having running services take a change over, and seeing that it took."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from importlib import import_module
+
+from monops.domain.change import Expected, Means, Site, Step
+from monops.domain.errors import MonopsError, NotFound, ServiceError, ServiceUnreachable
+from monops.domain.nearest import listed
+from monops.domain.ports import Container
+from monops.domain.rebuild import without_secret
+from monops.domain.stack import service_of
+from monops.ops.stack_status import RESTARTS_THAT_ARE_A_LOOP, ServiceState, last_words, state_of
+from monops.ops.workshop import Workshop
+
+_EVERY = timedelta(milliseconds=300)
+#: Seconds that a healthy server may still report the old value: a reload is not instant.
+_SETTLES_WITHIN = 20.0
+#: Seconds without a health check after which a container that still runs is taken for well.
+_UNCHECKED_FOR = 2.0
+_RELOADS = {"prometheus": "http://127.0.0.1:9090/-/reload", "alertmanager": "http://127.0.0.1:9093/-/reload"}
+_LINES = 100
+
+
+def take_over(shop: Workshop, site: Site, steps: Sequence[Step]) -> None:
+    """Every step is done; each may be repeated. Raises EngineError, and ServiceError where a service refuses."""
+    for step in steps:
+        shop.outside.progress.step(f"{step.means.value} {step.service}")
+        _STEPS[step.means](shop, site, step)
+
+
+def _reload(shop: Workshop, site: Site, step: Step) -> None:
+    for container in _containers(shop, site, step.service):
+        seen = set(shop.outside.engine.logs(container.id, _LINES))
+        answer = "not asked"
+        if (address := _RELOADS.get(service_of(container) or "")) is not None:
+            answer = shop.bench.compose(site).post(step.service, address)
+        if "500" in answer:
+            lines = [line for line in shop.outside.engine.logs(container.id, _LINES) if line not in seen]
+            raise ServiceError(
+                f"{step.service} refuses its configuration: {without_secret(last_words(lines))}",
+                remedy=f"docker logs --tail 20 {container.name}",
+            )
+        if answer:
+            # Without --web.enable-lifecycle, under another path, or without wget: the signal means the same.
+            shop.outside.engine.signal(container.id, "SIGHUP")
+
+
+def _update(shop: Workshop, site: Site, step: Step) -> None:
+    for container in _containers(shop, site, step.service):
+        shop.outside.engine.update(container.id, step.limits)
+
+
+def _restart(shop: Workshop, site: Site, step: Step) -> None:
+    shop.bench.compose(site).restart_only([step.service])
+
+
+def _recreate(shop: Workshop, site: Site, step: Step) -> None:
+    shop.bench.compose(site).make([step.service])
+
+
+_STEPS: Mapping[Means, Callable[[Workshop, Site, Step], None]] = {
+    Means.RELOAD: _reload,
+    Means.UPDATE: _update,
+    Means.RESTART: _restart,
+    Means.RECREATE: _recreate,
+}
+
+
+def wait_until_taken(
+    shop: Workshop, site: Site, services: Sequence[str], expected: Sequence[Expected], *, within: timedelta
+) -> None:
+    """Every service is healthy and says what is expected. Raises ServiceError with why not, at the latest after
+    `within`."""
+    clock = shop.outside.clock
+    model = shop.bench.compose(site).model()
+    deadline = clock.monotonic() + within.total_seconds()
+    restarts: dict[str, int] = {}
+    well_since: float | None = None
+    while True:
+        states = _states(shop, model, site, services)
+        unwell = [one for one in states if not one.is_well]
+        for one in unwell:
+            if one.is_hopeless or _loops(one, restarts):
+                raise ServiceError(_why(one), remedy=f"docker logs --tail 50 {one.container or one.service}")
+        now = clock.monotonic()
+        well_since = None if unwell else well_since if well_since is not None else now
+        # Without a health check only time tells that it does not end at once.
+        is_settled = well_since is not None and (
+            all(one.health for one in states) or now - well_since >= _UNCHECKED_FOR
+        )
+        differing = _differing(shop, site, expected) if is_settled else ""
+        if is_settled and not differing:
+            return
+        if now >= deadline or (differing and well_since is not None and now - well_since >= _SETTLES_WITHIN):
+            why = differing or "; ".join(map(_why, unwell)) or "it did not settle"
+            raise ServiceError(f"{why} (after {now - deadline + within.total_seconds():.0f} s)", remedy="monops doctor")
+        clock.sleep(_EVERY)
+
+
+def _states(shop: Workshop, model: Mapping[str, object], site: Site, services: Sequence[str]) -> list[ServiceState]:
+    if not services:
+        return []
+    return list(state_of(model, site.files[0], shop.outside.engine, services, with_memory=False).services)
+
+
+def _loops(one: ServiceState, restarts: dict[str, int]) -> bool:
+    return one.restarts - restarts.setdefault(one.container, one.restarts) >= RESTARTS_THAT_ARE_A_LOOP
+
+
+def _why(one: ServiceState) -> str:
+    return f"{one.service} does not come up: {one.reason or one.health or one.state}"
+
+
+def _differing(shop: Workshop, site: Site, expected: Sequence[Expected]) -> str:
+    """What a server says otherwise; "" where all is as wanted."""
+    for one in expected:
+        read = reader(one.reader)
+        for container in shop.in_site(site, one.service):
+            try:
+                found = read(shop, container)
+            except (ServiceUnreachable, NotFound) as error:
+                return error.message
+            wrong = [f"{name} {found.get(name) or 'none'}, not {want or 'none'}" for name, want in one.wanted.items()
+                     if found.get(name, "") != want]  # fmt: skip
+            if wrong:
+                return f"{one.service} reports {listed(wrong)}"
+    return ""
+
+
+def reader(name: str) -> Callable[[Workshop, Container], Mapping[str, str]]:
+    """`read` of ops/effective/<name>.py."""
+    try:
+        found: Callable[[Workshop, Container], Mapping[str, str]] = import_module(f"monops.ops.effective.{name}").read
+    except ImportError as error:
+        raise MonopsError(
+            f"this monops does not know how to read back {name!r}: a newer one made the change",
+            remedy="run the newer monops: monops history",
+        ) from error
+    return found
+
+
+def _containers(shop: Workshop, site: Site, service: str) -> Sequence[Container]:
+    found = [one for one in shop.in_site(site, service) if one.state == "running"]
+    if not found:
+        raise NotFound(f"no container of {service} runs", remedy=f"monops stack up {service}")
+    return found

@@ -1,0 +1,88 @@
+"""The history of a stack's changes, and the plan that takes one back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from monops.domain.change import Entry, FileEdit, Plan, State, undone
+from monops.domain.errors import NotFound, Refused
+from monops.domain.merge import merged
+from monops.domain.nearest import listed
+from monops.ops.change_site import folder_of
+from monops.ops.workshop import Workshop
+
+
+def home(shop: Workshop) -> str:
+    """The folder beside whose files the history is: that of the Compose file here, else that of the running stack.
+
+    Raises NotFound, UsageFault, EngineUnreachable.
+    """
+    if shop.own_file is not None:
+        return shop.own_file.rpartition("/")[0]
+    folder = folder_of(shop)
+    if folder is None:
+        raise NotFound("there is no stack here, and none runs", remedy="go to the stack's folder; or: monops init")
+    return folder
+
+
+def history(shop: Workshop, folder: str) -> tuple[tuple[Entry, bool], ...]:
+    """Every change that is kept, oldest first, and whether it was taken back since."""
+    entries = shop.bench.changes(folder).entries()
+    gone = undone(entries)
+    return tuple((entry, entry.id in gone) for entry in entries)
+
+
+def plan_undo(shop: Workshop, folder: str, id_: int | None) -> Plan:
+    """What takes a change back: the last that stands, or the one of that number.
+
+    Raises NotFound where there is none, Refused where a file was edited since in the same place.
+    """
+    entries = shop.bench.changes(folder).entries()
+    entry = _chosen(entries, id_)
+    back = entry.plan.backwards()
+    edits, warnings = [], []
+    for edit in back.edits:
+        now = shop.files.read(edit.path)
+        if now == edit.before:
+            edits.append(edit)
+            continue
+        edits.append(_merged(edit, now))
+        warnings.append(f"{edit.path} was edited since; that edit stays")
+    title = entry.plan.title if entry.plan.undoes is None else entry.plan.title.removeprefix("undo: ")
+    title = f"undo: {title}" if entry.plan.undoes is None else f"redo: {title}"
+    return msgspec.structs.replace(back, edits=tuple(edits), warnings=tuple(warnings), title=title, undoes=entry.id)
+
+
+def _merged(edit: FileEdit, now: str | None) -> FileEdit:
+    if now is None or edit.before is None or edit.after is None:
+        what = "is gone" if now is None else "was changed"
+        raise Refused(f"{edit.path} {what} since", remedy="monops history; bring it back by hand")
+    # From what the change had written, two ways lead on: back, and to what is there now.
+    found = merged(edit.before, now, edit.after)
+    if found is None:
+        raise Refused(
+            f"{edit.path} was edited since in the same place, so undoing would lose that edit",
+            remedy=f"edit {edit.path} by hand; what it was: monops history --output json",
+        )
+    return msgspec.structs.replace(edit, before=now, after=found)
+
+
+def _chosen(entries: Sequence[Entry], id_: int | None) -> Entry:
+    gone = undone(entries)
+    standing = [one for one in entries if one.state is State.DONE and one.id not in gone]
+    if id_ is None:
+        changes = [one for one in standing if one.plan.undoes is None]
+        if not changes:
+            raise NotFound("there is no change to undo", remedy="monops history")
+        return changes[-1]
+    for one in standing:
+        if one.id == id_:
+            return one
+    found = next((one for one in entries if one.id == id_), None)
+    if found is None:
+        known = listed([str(one.id) for one in standing]) if standing else "none"
+        raise NotFound(f"there is no change {id_} (there are: {known})", remedy="monops history")
+    state = "was undone already" if id_ in gone else f"is {found.state.value}, so there is nothing to undo"
+    raise NotFound(f"change {id_} {state}", remedy="monops history")

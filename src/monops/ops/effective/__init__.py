@@ -1,0 +1,1 @@
+"""What servers say of their settings: one reader a file, found by its name, because a later process asks again."""
