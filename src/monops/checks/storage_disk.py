@@ -11,10 +11,10 @@ from dataclasses import replace
 from datetime import timedelta
 
 from monops.checks._data import data_disk, on_disk
-from monops.checks._prometheus import SUBJECT, age, answers, highest, with_flag
+from monops.checks._prometheus import SUBJECT, age, answers, highest
 from monops.domain.check import Check, Sick
 from monops.domain.facts import Disk, Facts, Runtime, known
-from monops.domain.finding import Finding, Severity
+from monops.domain.finding import Finding, Fix, Risk, Severity
 from monops.domain.scrape_scene import prometheus_of
 from monops.domain.units import parse_duration, parse_size, show_duration, show_size
 
@@ -58,7 +58,11 @@ def judge(facts: Facts) -> Iterator[Finding]:
             f"{show_size(found[USED])} in use; retention {known(facts.prometheus_runtime).retention}",
             f"{found[SAMPLES]:.0f} samples a second, {_BYTES_A_SAMPLE:g} bytes each",
         ),
-        fix=with_flag(f"Write --storage.tsdb.retention.size={advised}GB in its command in the Compose file."),
+        fix=Fix(
+            say=f"Let it keep {advised} GB at most.",
+            command=f"monops retention set --size {advised}GB",
+            risk=Risk.INTERRUPTS,
+        ),
     )
 
 

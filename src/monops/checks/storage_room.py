@@ -37,7 +37,9 @@ def judge(facts: Facts) -> Iterator[Finding]:
             evidence=(f"statvfs {disk.path}: {show_size(disk.free)} of {show_size(disk.total)} free",),
             fix=Fix(
                 say="Make the disk larger, or let the service keep less.",
-                command=f"docker exec {_name(service, facts)} df -h {disk.path}",
+                command="monops retention show"
+                if service == "prometheus"
+                else f"docker exec {_name(service, facts)} df -h {disk.path}",
             ),
         )
 
