@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from monops.domain.errors import EngineError, ServiceUnreachable, VolumeMissing
 from monops.domain.ports import (
+    Alertmanager,
     Container,
     Grafana,
     Helper,
@@ -168,6 +169,9 @@ class FakePrometheus:
     def blocks_loaded(self) -> int | None:
         return self.blocks()
 
+    def metrics(self) -> str:
+        return ""
+
 
 class FakeGrafana:
     url = "http://grafana"
@@ -192,6 +196,9 @@ class FakeServices:
 
     def grafana(self, container: Container | None) -> Grafana:
         return FakeGrafana()
+
+    def alertmanager(self, container: Container | None) -> Alertmanager:
+        raise ServiceUnreachable("nobody answers", remedy="-")
 
     def answers(self, container: Container, port: int, path: str) -> bool:
         return container.state == "running"

@@ -54,7 +54,14 @@ class LocalEditedFiles:
             raise _read_only(path, str(folder))
 
     def replace(
-        self, path: str, text: str | None, *, expected: Sequence[str | None], in_place: bool = False, mode: int = 0o644
+        self,
+        path: str,
+        text: str | None,
+        *,
+        expected: Sequence[str | None],
+        in_place: bool = False,
+        mode: int = 0o644,
+        owner: int | None = None,
     ) -> None:
         target = Path(os.path.realpath(path))
         found = self.read(path)
@@ -81,7 +88,7 @@ class LocalEditedFiles:
             elif in_place and found is not None:
                 _write_in_place(target, text.encode())
             else:
-                _write_beside(target, text.encode(), mode)
+                _write_beside(target, text.encode(), mode, owner)
             _sync(target.parent)
 
 
@@ -93,7 +100,7 @@ def _write_in_place(target: Path, data: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def _write_beside(target: Path, data: bytes, mode: int) -> None:
+def _write_beside(target: Path, data: bytes, mode: int, user: int | None) -> None:
     """A new file takes the old one's place, owner and mode."""
     before = target.stat() if target.exists() else None
     if before is None:
@@ -108,7 +115,7 @@ def _write_beside(target: Path, data: bytes, mode: int) -> None:
                 os.fchown(file.fileno(), before.st_uid, before.st_gid)
             elif before is None:
                 with contextlib.suppress(PermissionError):
-                    os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
+                    os.fchown(file.fileno(), owner.st_uid if user is None else user, owner.st_gid)
             os.fchmod(file.fileno(), before.st_mode & 0o7777 if before else mode)
             file.write(data)
             file.flush()

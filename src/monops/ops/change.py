@@ -119,7 +119,12 @@ def take_back(shop: Workshop, changes: Changes, entry: Entry, reason: str) -> _F
 def _write(shop: Workshop, edits: Sequence[FileEdit]) -> None:
     for edit in edits:
         shop.files.replace(
-            edit.path, edit.after, expected=(edit.before, edit.after), in_place=edit.in_place, mode=edit.mode
+            edit.path,
+            edit.after,
+            expected=(edit.before, edit.after),
+            in_place=edit.in_place,
+            mode=edit.mode,
+            owner=edit.owner,
         )
 
 
