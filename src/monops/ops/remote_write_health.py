@@ -1,0 +1,100 @@
+"""How what Prometheus writes elsewhere fares: its queues, their complaints, and whether the first samples arrive."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from monops.domain.exposition import read
+from monops.domain.ports import Container
+from monops.domain.remote_write import Complaint, Queue, complaints, queues
+from monops.ops.workshop import Workshop
+
+#: A scrape interval of a minute, and a batch.
+SENT_WITHIN = timedelta(seconds=90)
+#: A receiver that refuses connections may just be starting; one that answers no has answered.
+_RETRIES_FOR = timedelta(seconds=12)
+_EVERY = timedelta(milliseconds=500)
+_LINES = 400
+_RECENT = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fare:
+    """One remote."""
+
+    queue: Queue
+    #: The last complaint that is still of interest.
+    error: str = ""
+
+    @property
+    def state(self) -> str:
+        """In a word or two."""
+        return "fails" if self.error else self.queue.state
+
+
+def look(shop: Workshop, container: Container) -> tuple[Fare, ...]:
+    """Every queue. Raises ServiceUnreachable."""
+    lines = shop.outside.engine.logs(container.id, _LINES)
+    since = shop.outside.clock.now() - _RECENT
+    found = []
+    for queue in _queues(shop, container):
+        said = [one for one in complaints(lines, queue) if one.at is None or one.at >= since]
+        found.append(Fare(queue=queue, error=said[-1].error if said and _still(queue, said[-1]) else ""))
+    return tuple(found)
+
+
+def _still(queue: Queue, last: Complaint) -> bool:
+    """Whether a complaint holds: no sample that is newer than it has been dealt with without another one."""
+    return last.at is None or queue.sent_until <= last.at.timestamp()
+
+
+def counts(shop: Workshop, container: Container) -> dict[tuple[str, str], Queue]:
+    """Before a change: what its first samples are measured against."""
+    return {(one.name, one.url): one for one in _queues(shop, container)}
+
+
+def wait_for_samples(
+    shop: Workshop, url: str, name: str | None, before: dict[tuple[str, str], Queue], since: datetime
+) -> Fare:
+    """Until the receiver has taken some, says no, or SENT_WITHIN is over. Raises ServiceUnreachable."""
+    clock, start = shop.outside.clock, shop.outside.clock.monotonic()
+    base: Queue | None = None
+    while True:
+        container = shop.container("prometheus")
+        queue = _mine(_queues(shop, container), url, name)
+        waited = timedelta(seconds=clock.monotonic() - start)
+        if queue is not None:
+            earlier = before.get((queue.name, queue.url))
+            if base is None:
+                # A queue whose settings change begins anew, at nought.
+                is_new = earlier is None or queue.tried < earlier.tried
+                base = Queue(name=queue.name, url=queue.url) if is_new else queue
+            grown = queue.since(base)
+            said = [
+                one
+                for one in complaints(shop.outside.engine.logs(container.id, _LINES), queue)
+                if one.at is not None and one.at >= since
+            ]
+            if grown.failed or (said and (said[-1].is_final or waited >= _RETRIES_FOR) and not _arrives(grown)):
+                return Fare(queue=queue, error=said[-1].error if said else "its receiver refuses the samples")
+            if _arrives(grown):
+                return Fare(queue=queue)
+        if waited >= SENT_WITHIN:
+            empty = queue or Queue(name=name or url, url=url)
+            return Fare(queue=empty, error=f"nothing was sent within {SENT_WITHIN.total_seconds():.0f} s")
+        clock.sleep(_EVERY)
+
+
+def _arrives(grown: Queue) -> bool:
+    return grown.sent_until > 0 and grown.taken > 0 and not grown.failed
+
+
+def _mine(found: Sequence[Queue], url: str, name: str | None) -> Queue | None:
+    mine = [one for one in found if one.name == name] if name else [one for one in found if one.url == url]
+    return mine[0] if mine else None
+
+
+def _queues(shop: Workshop, container: Container) -> tuple[Queue, ...]:
+    return queues(read(shop.outside.services.prometheus(container).metrics()))
