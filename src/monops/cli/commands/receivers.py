@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from datetime import timedelta
 from typing import Any
 
 import click
@@ -27,9 +28,15 @@ from monops.domain.receivers import (
 )
 from monops.domain.routing import Routing
 from monops.ops.receivers import Asked, Receivers, plan_remove, plan_set, secret_states, see_receivers
+from monops.ops.receivers_test import ReceiverTest, try_receiver
 from monops.ops.workshop import Workshop
 
 _URL, _PASSWORD = "MONOPS_RECEIVER_URL", "MONOPS_RECEIVER_PASSWORD"
+
+
+LISTEN = click.option(
+    "--listen", metavar="HOST:PORT", help="webhook, with a test: monops listens there, and what arrives is the proof."
+)
 
 
 @click.group("receivers")
@@ -81,6 +88,8 @@ def show(settings: Settings) -> int:
     "--route", "routes", multiple=True, metavar="CONDITION", help="Alerts with these labels: severity=critical."
 )
 @click.option("--default", "is_default", is_flag=True, help="Alerts that no route takes.")
+@click.option("--test", "is_tested", is_flag=True, help="Send a synthetic alert to it afterwards, and to nobody else.")
+@LISTEN
 @DRY_RUN
 @YES
 @WAIT
@@ -108,8 +117,32 @@ def set_(settings: Settings, /, kind: str, dry_run: bool, yes: bool, seconds: in
             dry_run=dry_run,
             yes=yes,
             seconds=seconds,
-            after=lambda: _afterwards(shop),
+            after=lambda: _set(wiring, shop, asked.name, given["listen"], is_tested=given["is_tested"]),
         )
+
+
+@COMMAND.command(
+    "test", epilog="Exit status: 0 it was taken; 1 it could not be tried; 4 it failed; 10 there is none of that name."
+)
+@click.argument("name")
+@LISTEN
+@click.option("--within", type=click.IntRange(1), default=30, show_default=True, metavar="SECONDS", help="How long.")
+@click.pass_obj
+def test(settings: Settings, name: str, listen: str | None, within: int) -> int:
+    """Send a synthetic alert to this receiver, and to nobody else.
+
+    An Alertmanager of the same image is started beside the running one for some seconds, in its network and with its
+    secrets, which knows this receiver alone: no route is taken, nobody else is paged.
+    """
+    wiring = Wiring(settings)
+    with wiring.progress:
+        done = _tried(wiring, wiring.workshop("receivers test"), name, listen, timedelta(seconds=within))
+    code = Exit.DONE if done.passed else Exit.FINDINGS
+    if settings.as_json:
+        show_json("receivers test", ok=done.passed, result=_test_result(done))
+    else:
+        show_lines(_test_lines(done))
+    return code
 
 
 @COMMAND.command("remove", epilog=EPILOG)
@@ -206,6 +239,41 @@ def _afterwards(shop: Workshop) -> Afterwards:
     return Afterwards(
         lines=["routes, as Alertmanager has them:", *tree(seen.routing)], result={"routes": _routes(seen)}
     )
+
+
+def _set(wiring: Wiring, shop: Workshop, name: str, listen: str | None, *, is_tested: bool) -> Afterwards:
+    shown = _afterwards(shop)
+    if not is_tested:
+        return shown
+    done = _tried(wiring, shop, name, listen, timedelta(seconds=30))
+    return Afterwards(
+        lines=[*shown.lines, *_test_lines(done), *([] if done.passed else ["to take the change back: monops undo"])],
+        result={**shown.result, "test": _test_result(done)},
+        code=Exit.DONE if done.passed else Exit.FINDINGS,
+    )
+
+
+def _tried(wiring: Wiring, shop: Workshop, name: str, listen: str | None, within: timedelta) -> ReceiverTest:
+    trials, run = wiring.receiver_trials(), shop.outside.machine.token(8)
+    if listen is None:
+        return try_receiver(shop, trials, name, run, within=within)
+    host, _, port = listen.rpartition(":")
+    if not host or not port.isdigit():
+        raise UsageFault(f"--listen {listen!r} is no address", remedy="--listen 172.17.0.1:9096")
+    with wiring.alert_path().listen(host, int(port)) as listener:
+        return try_receiver(shop, trials, name, run, within=within, listener=listener)
+
+
+def _test_lines(done: ReceiverTest) -> list[str]:
+    lines = [f"{'✓' if one.passed else '✗'} {one.kind}: {one.said}" for one in done.tried]
+    return [f"test of {done.receiver} (run {done.run}):", *lines]
+
+
+def _test_result(done: ReceiverTest) -> dict[str, Any]:
+    tried = [
+        {"kind": one.kind, "where": one.where or None, "passed": one.passed, "said": one.said} for one in done.tried
+    ]
+    return {"receiver": done.receiver, "run": done.run, "passed": done.passed, "integrations": tried}
 
 
 def tree(routing: Routing) -> list[str]:
