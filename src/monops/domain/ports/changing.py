@@ -38,8 +38,7 @@ class EditedFiles(Protocol):
         mode: int = 0o644,
         owner: int | None = None,
     ) -> None:
-        """Whole or not at all, durably; owner and mode stay. None takes the file away. A new file is `owner`'s, or
-        its folder's.
+        """Whole or not at all, durably; owner and mode stay, those given are a new file's. None takes the file away.
 
         Raises Refused if the file is none of `expected` now: somebody edited it meanwhile.
         """
