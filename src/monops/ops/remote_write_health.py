@@ -16,6 +16,8 @@ SENT_WITHIN = timedelta(seconds=90)
 #: A receiver that refuses connections may just be starting; one that answers no has answered.
 _RETRIES_FOR = timedelta(seconds=12)
 _EVERY = timedelta(milliseconds=500)
+#: The count is there before the line that says why.
+_LOGGED_WITHIN = timedelta(seconds=3)
 _LINES = 400
 _RECENT = timedelta(minutes=5)
 
@@ -61,6 +63,7 @@ def wait_for_samples(
     """Until the receiver has taken some, says no, or SENT_WITHIN is over. Raises ServiceUnreachable."""
     clock, start = shop.outside.clock, shop.outside.clock.monotonic()
     base: Queue | None = None
+    refused_since: timedelta | None = None
     while True:
         container = shop.container("prometheus")
         queue = _mine(_queues(shop, container), url, name)
@@ -77,7 +80,9 @@ def wait_for_samples(
                 for one in complaints(shop.outside.engine.logs(container.id, _LINES), queue)
                 if one.at is not None and one.at >= since
             ]
-            if grown.failed or (said and (said[-1].is_final or waited >= _RETRIES_FOR) and not _arrives(grown)):
+            refused_since = refused_since or (waited if grown.failed else None)
+            is_told = bool(said) or (refused_since is not None and waited - refused_since >= _LOGGED_WITHIN)
+            if is_told and (grown.failed or _is_hopeless(said, waited)) and not _arrives(grown):
                 return Fare(queue=queue, error=said[-1].error if said else "its receiver refuses the samples")
             if _arrives(grown):
                 return Fare(queue=queue)
@@ -85,6 +90,10 @@ def wait_for_samples(
             empty = queue or Queue(name=name or url, url=url)
             return Fare(queue=empty, error=f"nothing was sent within {SENT_WITHIN.total_seconds():.0f} s")
         clock.sleep(_EVERY)
+
+
+def _is_hopeless(said: Sequence[Complaint], waited: timedelta) -> bool:
+    return bool(said) and (said[-1].is_final or waited >= _RETRIES_FOR)
 
 
 def _arrives(grown: Queue) -> bool:
