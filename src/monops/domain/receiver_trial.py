@@ -115,7 +115,7 @@ def outcome(lines: Iterable[str], name: str, *, nth: int = 1) -> Outcome:
             last = Outcome(arrived=True if took >= nth else None)
         elif error and said == "Notify attempt failed, will retry later" and fields.get("receiver") == name:
             last = Outcome(arrived=False, error=_safe(error))
-        elif error and said == "Notify for alerts failed" and (error.startswith(f"{name}/") or name in error):
+        elif error and said == "Notify for alerts failed" and error.startswith(f"{name}/"):
             last = Outcome(arrived=False, error=_safe(_BEFORE.sub("", error)), is_final=True)
     return last
 
