@@ -122,7 +122,7 @@ def check_smarthost(text: str) -> str:
 
 
 def read_settings(words: Sequence[str]) -> dict[tuple[str, ...], Any]:
-    """`--set http_config.proxy_url=…` words. Values are read as YAML has them.
+    """`--set http_config.proxy_url=…` words. Values as `_value` has them.
 
     Raises UsageFault for what is no setting, and for a secret: those go into files.
     """
@@ -137,11 +137,20 @@ def read_settings(words: Sequence[str]) -> dict[tuple[str, ...], Any]:
                 f"{name} is a secret, and what is typed is seen by all (ps, the shell's history)",
                 remedy=f"write it into a file, and: --secret {name}=FILE",
             )
-        try:
-            found[path] = yaml.safe_load(value) if value else ""
-        except yaml.YAMLError as error:
-            raise UsageFault(f"the value of {name} is no YAML", remedy=f"--set '{name}=\"…\"'") from error
+        found[path] = _value(value)
     return found
+
+
+def _value(text: str) -> Any:
+    """A number, a switch, or a list or mapping in brackets; any other text, `#ops` or `{{ .X }}`, is itself."""
+    try:
+        found = yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
+    is_meant = isinstance(found, bool | int | float) or (
+        isinstance(found, list | dict) and text[:1] in ("[", "{") and not text.startswith("{{")
+    )
+    return found if is_meant else text
 
 
 def check_matchers(text: str) -> str:

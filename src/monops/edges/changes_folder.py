@@ -119,7 +119,9 @@ class ChangesFolder:
             with contextlib.suppress(PermissionError):
                 os.chown(folder, owner.st_uid, owner.st_gid)
         # The texts of secret files are in it: who keeps the stack's files in git must not keep these there.
-        (self._root / ".gitignore").write_text("*\n", encoding="utf-8")
+        own = self._root / ".gitignore"
+        own.touch(mode=0o600)
+        own.write_text("*\n", encoding="utf-8")
 
     def _sync(self) -> None:
         descriptor = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

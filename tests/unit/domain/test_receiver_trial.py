@@ -108,8 +108,9 @@ def test_a_plain_address_may_be_one() -> None:
 
 
 def test_settings_are_read_as_yaml_has_them_and_secrets_are_refused() -> None:
-    assert read_settings(["a.b=true", "c=5", "d=it burns", "e=[x, y]"]) == {
-        ("a", "b"): True, ("c",): 5, ("d",): "it burns", ("e",): ["x", "y"],
+    assert read_settings(["a.b=true", "c=5", "d=it burns: x", "e=[x, y]", "f=#ops", "g={{ .X }}", "h={a: 1}", "i="]) == {
+        ("a", "b"): True, ("c",): 5, ("d",): "it burns: x", ("e",): ["x", "y"], ("f",): "#ops", ("g",): "{{ .X }}",
+        ("h",): {"a": 1}, ("i",): "",
     }  # fmt: skip
     with pytest.raises(UsageFault, match="routing_key is a secret") as caught:
         read_settings(["routing_key=hunter2"])
