@@ -61,6 +61,8 @@ class FakeEngine:
     #: `docker update` and signals, in order: (container, what).
     updated: list[tuple[str, dict[str, int]]] = field(default_factory=list)
     signals: list[tuple[str, str]] = field(default_factory=list)
+    #: What every container has said.
+    last_words: tuple[str, ...] = ("its last words",)
 
     is_local = True
     host = "127.0.0.1"
@@ -122,7 +124,7 @@ class FakeEngine:
         self.signals.append((container_id, name))
 
     def logs(self, container_id: str, lines: int) -> tuple[str, ...]:
-        return ("its last words",)
+        return self.last_words
 
     def mounted(self, volume: str, image: str, *, writable: bool) -> AbstractContextManager[str]:
         raise EngineError("the fake engine has no helpers", remedy="docker info")

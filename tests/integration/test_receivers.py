@@ -261,19 +261,29 @@ def test_a_dry_run_shows_the_diff_and_changes_nothing(stack: Bed, before: str) -
 
 
 def test_a_reload_that_is_refused_is_taken_back(stack: Bed, before: str) -> None:
-    """What amtool cannot know: the running one finds a template's folder broken."""
-    broken = stack.folder / "broken.tmpl"
-    broken.write_text("{{ define }}")
-    broken.chmod(0o644)
-    text = before + "\ntemplates: [/etc/alertmanager/broken.tmpl]\n"
+    """What amtool does not look at: whether a certificate is one."""
+    certificate = secrets(stack) / "ca"
+    certificate.write_text("not a certificate")
+    certificate.chmod(0o644)
+    was = in_force(stack)
+    words = ("--url", "http://a.example.com/x", "--set", "http_config.tls_config.ca_file=/run/secrets/ca", "--default")
+    ran = receivers(stack, "set", "webhook", *words, "--yes", as_json=False)
+    ran.is_one_error(1, "refuses its configuration", "CA cert", "the change was taken back")
+    assert config_file(stack).read_text() == before
+    assert in_force(stack) == was
+
+
+def test_the_form_of_the_setup_document_is_edited_in_its_own_words(stack: Bed, before: str) -> None:
+    text = (
+        "global:\n  slack_api_url: 'https://hooks.slack.com/services/YOUR/WEBHOOK/URL'\n\n"
+        "route:\n  receiver: 'slack-notifications'\n\nreceivers:\n  - name: 'slack-notifications'\n"
+        "    slack_configs:\n      - channel: '#ai-orchestrator-alerts'\n        title: 'AI Orchestrator Alert'\n"
+    )
     config_file(stack).write_text(text)
-    try:
-        ran = receivers(stack, "set", "webhook", "--url", "http://a.example.com/x", "--yes", as_json=False)
-        assert ran.code in (1, 12), ran
-        assert "template" in ran.stderr
-        assert config_file(stack).read_text() == text
-    finally:
-        broken.unlink()
+    fetch(f"{stack.url('alertmanager')}/-/reload", method="POST")
+    changed(stack, "set", "slack", "--name", "slack-notifications", "--channel", "#ops")
+    assert config_file(stack).read_text() == text.replace("#ai-orchestrator-alerts", "#ops")
+    assert "channel: '#ops'" in in_force(stack)
 
 
 def test_a_stopped_alertmanager_is_named(stack: Bed, before: str) -> None:

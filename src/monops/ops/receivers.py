@@ -196,7 +196,12 @@ def _asked_secret(shop: Workshop, seen: Receivers, asked: Asked, now: Mapping[st
         return {}
     if asked.kind == "email" and ("auth_username",) not in asked.settings:
         return {}
-    if asked.kind == "slack" and any(path[0].startswith("app_token") for path in asked.settings):
+    common = routing_of(seen.text, seen.file.path).settings
+    if asked.kind == "slack" and (
+        any(path[0].startswith("app_token") for path in asked.settings)
+        or common.get("slack_api_url")
+        or common.get("slack_api_url_file")
+    ):
         return {}
     if now.get(name):
         return {}

@@ -108,7 +108,8 @@ def test_a_plain_address_may_be_one() -> None:
 
 
 def test_settings_are_read_as_yaml_has_them_and_secrets_are_refused() -> None:
-    assert read_settings(["a.b=true", "c=5", "d=it burns: x", "e=[x, y]", "f=#ops", "g={{ .X }}", "h={a: 1}", "i="]) == {
+    words = ["a.b=true", "c=5", "d=it burns: x", "e=[x, y]", "f=#ops", "g={{ .X }}", "h={a: 1}", "i="]
+    assert read_settings(words) == {
         ("a", "b"): True, ("c",): 5, ("d",): "it burns: x", ("e",): ["x", "y"], ("f",): "#ops", ("g",): "{{ .X }}",
         ("h",): {"a": 1}, ("i",): "",
     }  # fmt: skip
