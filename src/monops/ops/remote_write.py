@@ -19,7 +19,7 @@ SERVICE = "prometheus"
 #: What of an entry is a secret -> the end of its file's name.
 PASSWORD, TOKEN = ("basic_auth", "password"), ("authorization", "credentials")
 _SHORT = {PASSWORD: "password", TOKEN: "token"}
-_INTERRUPTS = "nothing: what is scraped goes on"
+_INTERRUPTS = "nothing: scraping goes on; a queue that ends and cannot send delays the reload by up to 2 minutes"
 
 #: Asks a person for a secret; raises UsageFault where nobody is there.
 Ask = Callable[[tuple[str, str]], str]

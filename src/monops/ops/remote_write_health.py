@@ -16,8 +16,11 @@ SENT_WITHIN = timedelta(seconds=90)
 #: A receiver that refuses connections may just be starting; one that answers no has answered.
 _RETRIES_FOR = timedelta(seconds=12)
 _EVERY = timedelta(milliseconds=500)
-#: The count is there before the line that says why.
-_LOGGED_WITHIN = timedelta(seconds=3)
+#: Prometheus writes the same message to its log at most once a minute, whatever its error is.
+#: Source: prometheus/prometheus, util/logging/dedupe.go, and storage/remote/storage.go.
+_LOGGED_WITHIN = timedelta(seconds=66)
+#: A scrape interval that is usual, and a batch: as long as it takes to see whether a queue is still refused.
+_SEEN_WITHIN = timedelta(seconds=25)
 _LINES = 400
 _RECENT = timedelta(minutes=5)
 
@@ -43,13 +46,26 @@ def look(shop: Workshop, container: Container) -> tuple[Fare, ...]:
     found = []
     for queue in _queues(shop, container):
         said = [one for one in complaints(lines, queue) if one.at is None or one.at >= since]
-        found.append(Fare(queue=queue, error=said[-1].error if said and _still(queue, said[-1]) else ""))
+        found.append(_fare(shop, container, queue, said[-1]) if said else Fare(queue=queue))
     return tuple(found)
 
 
-def _still(queue: Queue, last: Complaint) -> bool:
-    """Whether a complaint holds: no sample that is newer than it has been dealt with without another one."""
-    return last.at is None or queue.sent_until <= last.at.timestamp()
+def _fare(shop: Workshop, container: Container, queue: Queue, last: Complaint) -> Fare:
+    """Whether a complaint still holds. Where newer samples have been dealt with, the next ones tell."""
+    clock, start = shop.outside.clock, shop.outside.clock.monotonic()
+    if last.at is None or queue.sent_until <= last.at.timestamp():
+        return Fare(queue=queue, error=last.error)
+    if not last.is_final or clock.now() - last.at > SENT_WITHIN:
+        return Fare(queue=queue)
+    while timedelta(seconds=clock.monotonic() - start) < _SEEN_WITHIN:
+        clock.sleep(_EVERY)
+        now = _mine(_queues(shop, container), queue.url, queue.name)
+        grown = now.since(queue) if now is not None else queue
+        if now is not None and _arrives(grown):
+            return Fare(queue=now)
+        if grown.failed:
+            break
+    return Fare(queue=queue, error=last.error)
 
 
 def counts(shop: Workshop, container: Container) -> dict[tuple[str, str], Queue]:
