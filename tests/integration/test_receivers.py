@@ -246,8 +246,10 @@ def test_what_is_wrong_is_said_before_anything_changes(
 
 
 def test_without_a_terminal_and_without_yes_nothing_changes(stack: Bed, before: str) -> None:
-    ran = receivers(stack, "set", "webhook", "--url", "http://a.example.com/x", as_json=False)
+    words = ("set", "webhook", "--url", "http://a.example.com/x", "--no-send-resolved", "--route", "severity=info")
+    ran = receivers(stack, *words, as_json=False)
     ran.is_one_error(2, "nobody is at a terminal")
+    assert ran.remedies == [f"monops receivers {' '.join(words[:4])} --no-send-resolved --route severity=info --yes"]
     assert config_file(stack).read_text() == before
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
+from typing import Any
 
 import click
 
@@ -36,3 +38,19 @@ def checked(text: str, what: str) -> str:
     if not text or not text.isprintable():
         raise UsageFault(f"{what} is no secret of one line", remedy="one line, nothing else")
     return text
+
+
+def typed(given: Mapping[str, Any], names: Mapping[str, str]) -> list[str]:
+    """The options as they would be typed again; none of them is a secret, only files that have them."""
+    words: list[str] = []
+    for name, value in given.items():
+        flag = names.get(name, "--" + name.replace("_", "-"))
+        if value is True:
+            words.append(flag)
+        elif value is False and name.startswith("send_"):
+            words.append(flag.replace("--", "--no-", 1))
+        elif isinstance(value, tuple):
+            words += [word for one in value for word in (flag, one)]
+        elif isinstance(value, str):
+            words += [flag, value]
+    return words

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from monops.cli.secret_input import asked_secret, given_secret
+from monops.cli.secret_input import asked_secret, given_secret, typed
 from monops.cli.settings import Settings
 from monops.cli.show import show_json, show_lines, table
 from monops.cli.show_change import DRY_RUN, EPILOG, WAIT, YES, Afterwards, carry_out
@@ -102,13 +102,16 @@ def set_(settings: Settings, /, kind: str, dry_run: bool, yes: bool, seconds: in
     """
     wiring = Wiring(settings)
     asked = _asked(wiring, check_kind(kind), given)
-    options = [("--name", given["name"]), ("--channel", given["channel"]), ("--to", given["to"])]
-    words = [word for name, value in options if value is not None for word in (name, value)]
-    words += [word for one in given["routes"] for word in ("--route", one)]
+    names = {
+        "sender": "--from",
+        "words": "--set",
+        "secrets": "--secret",
+        "routes": "--route",
+        "is_default": "--default",
+        "is_tested": "--test",
+    }
     with wiring.progress:
-        shop = wiring.workshop(
-            shlex.join(["receivers", "set", kind, *words, *(["--default"] if asked.is_default else [])])
-        )
+        shop = wiring.workshop(shlex.join(["receivers", "set", kind, *typed(given, names)]))
         return carry_out(
             settings,
             "receivers set",

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from monops.cli.secret_input import asked_secret, given_secret
+from monops.cli.secret_input import asked_secret, given_secret, typed
 from monops.cli.settings import Settings
 from monops.cli.show import show_json, show_lines, table
 from monops.cli.show_change import DRY_RUN, EPILOG, WAIT, YES, Afterwards, carry_out
@@ -75,10 +75,9 @@ def set_(settings: Settings, /, url: str, dry_run: bool, yes: bool, seconds: int
     """
     wiring = Wiring(settings)
     asked = _asked(wiring, check_url(url), given)
-    words = [url, *(["--name", asked.name] if asked.name else [])]
-    words += ["--basic-auth-user", given["user"]] if given["user"] else []
+    names = {"user": "--basic-auth-user", "token_file": "--bearer-token-file", "words": "--set"}
     with wiring.progress:
-        shop = wiring.workshop(shlex.join(["remote-write", "set", *words]))
+        shop = wiring.workshop(shlex.join(["remote-write", "set", url, *typed(given, names)]))
         before: dict[tuple[str, str], Queue] = {}
         since = shop.outside.clock.now()
 
