@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from monops.domain.errors import EngineError, ServiceUnreachable, VolumeMissing
 from monops.domain.ports import (
+    Alertmanager,
     Container,
     Grafana,
     Helper,
@@ -60,6 +61,8 @@ class FakeEngine:
     #: `docker update` and signals, in order: (container, what).
     updated: list[tuple[str, dict[str, int]]] = field(default_factory=list)
     signals: list[tuple[str, str]] = field(default_factory=list)
+    #: What every container has said.
+    last_words: tuple[str, ...] = ("its last words",)
 
     is_local = True
     host = "127.0.0.1"
@@ -121,7 +124,7 @@ class FakeEngine:
         self.signals.append((container_id, name))
 
     def logs(self, container_id: str, lines: int) -> tuple[str, ...]:
-        return ("its last words",)
+        return self.last_words
 
     def mounted(self, volume: str, image: str, *, writable: bool) -> AbstractContextManager[str]:
         raise EngineError("the fake engine has no helpers", remedy="docker info")
@@ -178,6 +181,9 @@ class FakePrometheus:
     def blocks_loaded(self) -> int | None:
         return self.blocks()
 
+    def metrics(self) -> str:
+        return ""
+
 
 class FakeGrafana:
     url = "http://grafana"
@@ -202,6 +208,9 @@ class FakeServices:
 
     def grafana(self, container: Container | None) -> Grafana:
         return FakeGrafana()
+
+    def alertmanager(self, container: Container | None) -> Alertmanager:
+        raise ServiceUnreachable("nobody answers", remedy="-")
 
     def answers(self, container: Container, port: int, path: str) -> bool:
         return container.state == "running"

@@ -118,6 +118,10 @@ class ChangesFolder:
         for folder in (self._root.parent, self._root):
             with contextlib.suppress(PermissionError):
                 os.chown(folder, owner.st_uid, owner.st_gid)
+        # The texts of secret files are in it: who keeps the stack's files in git must not keep these there.
+        own = self._root / ".gitignore"
+        own.touch(mode=0o600)
+        own.write_text("*\n", encoding="utf-8")
 
     def _sync(self) -> None:
         descriptor = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

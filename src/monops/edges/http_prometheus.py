@@ -111,6 +111,13 @@ class HttpPrometheus(HttpService):
                     return int(float(line.split()[1]))
         return None
 
+    def metrics(self) -> str:
+        with answering("Prometheus", self._url, "/metrics"):
+            answer = self._session.get(self._url + "/metrics", timeout=TIMEOUT)
+        if answer.status_code != 200:
+            raise refused("Prometheus", self._url, "/metrics", answer)
+        return str(answer.text)
+
     def data(self, path: str, parameters: Mapping[str, str] | None = None) -> dict[str, Any]:
         """What one of its pages answers."""
         return self._ask(path, parameters)[0]

@@ -113,6 +113,10 @@ class Prometheus(Protocol):
         """How many blocks it has loaded, or None if it does not say."""
         ...
 
+    def metrics(self) -> str:
+        """What it says of itself at `/metrics`."""
+        ...
+
 
 class Grafana(Protocol):
     """A running Grafana over HTTP."""
@@ -133,6 +137,10 @@ class Alertmanager(Protocol):
 
     def ready(self) -> bool: ...
 
+    def config(self) -> str:
+        """The configuration in force, with what it fills in itself; secrets are hidden."""
+        ...
+
     def alerts(self) -> tuple[RoutedAlert, ...]:
         """What it has, silenced and inhibited ones too."""
         ...
@@ -146,6 +154,10 @@ class Services(Protocol):
         ...
 
     def grafana(self, container: Container | None) -> Grafana:
+        """Raises ServiceUnreachable."""
+        ...
+
+    def alertmanager(self, container: Container | None) -> Alertmanager:
         """Raises ServiceUnreachable."""
         ...
 
