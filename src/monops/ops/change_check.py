@@ -8,6 +8,7 @@ from typing import Any
 from monops.domain.change import FileEdit, Means, Plan
 from monops.domain.errors import ConfigurationError, MonopsError, Refused
 from monops.domain.nearest import listed
+from monops.ops.change_live import hashes_in_force
 from monops.ops.change_site import config_file
 from monops.ops.workshop import Workshop
 
@@ -48,7 +49,7 @@ def _check_compose(shop: Workshop, plan: Plan) -> tuple[str, ...]:
             remedy=f"edit {listed(sorted(edited))} by hand, then: monops stack up",
         )
     made_anew = [step.service for step in plan.steps if step.means is Means.RECREATE]
-    return _drift(shop, plan, made_anew, compose.hashes()) if made_anew else ()
+    return _drift(shop, plan, made_anew, hashes_in_force(shop, site)) if made_anew else ()
 
 
 def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> set[str]:

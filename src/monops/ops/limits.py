@@ -102,8 +102,8 @@ def _plan_service(
     if not containers:
         raise Refused(f"{service} has no container", remedy=f"monops stack up {service}")
     now = declared(draft.scene.service(service))
-    _check_together(service, now, numbers)
     _check_use(shop, draft, service, containers, numbers)
+    _check_together(service, now, numbers)
     texts = dict(wanted)
     for setting, number in numbers.items():
         if now.of(setting) != number:
