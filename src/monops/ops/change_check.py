@@ -74,7 +74,7 @@ def _drift(shop: Workshop, plan: Plan, services: Sequence[str], hashes: Mapping[
 
 def _check_by_tool(shop: Workshop, plan: Plan, edit: FileEdit) -> None:
     for service, words in _TOOLS.items():
-        if edit.after is None or not any(step.service == service for step in plan.steps):
+        if edit.after is None or edit.path in plan.site.files:
             continue
         try:
             found = config_file(shop, shop.container(service), service)
