@@ -71,7 +71,7 @@ def see_limits(shop: Workshop, chosen: Sequence[str]) -> LimitsSeen:
     services: Mapping[str, Any] = {}
     unknown: list[str] = []
     try:
-        services = _model(shop, _site(shop, stack)).get("services") or {}
+        services = _model(shop, _site(shop, stack, chosen)).get("services") or {}
     except MonopsError as error:
         unknown.append(f"what is declared: {error.message}")
     names = in_order({*services, *(one.service for one in _members(stack))})
@@ -100,7 +100,7 @@ def see_limits(shop: Workshop, chosen: Sequence[str]) -> LimitsSeen:
 def set_scene(shop: Workshop, chosen: Sequence[str]) -> Scene:
     """What a plan is made from. Raises as `see_limits`, and Refused where the files are not those that are meant."""
     stack = _stack(shop)
-    site = _site(shop, stack)
+    site = _site(shop, stack, chosen)
     model = _model(shop, site)
     check_names(chosen, in_order(model.get("services") or {}))
     return Scene(stack=stack, site=site, model=model)
@@ -154,12 +154,12 @@ def _members(stack: Stack) -> list[Container]:
     return sorted(found, key=lambda one: one.name)
 
 
-def _site(shop: Workshop, stack: Stack) -> Site:
+def _site(shop: Workshop, stack: Stack, chosen: Sequence[str]) -> Site:
     """Raises Refused where no container leads to files."""
-    rank = {name: place for place, name in enumerate(SERVICES)}
     fault: MonopsError | None = None
-    # A container of a service that is in no file any more may still name an older one.
-    for one in sorted(_members(stack), key=lambda one: (rank.get(one.service, len(rank)), one.name)):
+    # The newest was made from all the files that there are now: one that stays as it is keeps the names of fewer.
+    newest = sorted(_members(stack), key=lambda one: str(one.raw.get("Created") or ""), reverse=True)
+    for one in sorted(newest, key=lambda one: one.service not in chosen):
         try:
             return find_site(shop, one)
         except MonopsError as error:
