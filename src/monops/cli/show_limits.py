@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from monops.cli.show import table
@@ -85,9 +84,10 @@ def recommended_lines(found: Recommendations) -> list[str]:
     if missing:
         lines.append(f"unknown: {', '.join(missing)} (they do not run, and Prometheus knows nothing of them)")
     if found.unknown:
-        lines.append(f"not from the last {_days(found.over)}: {found.unknown}")
+        lines.append(f"not from the last {show_duration(found.over)}: {found.unknown}")
     commands = [f"  {command(one)}" for one in found.services if list(one.wanted)]
-    return [*lines, *(["to set them:", *commands] if commands else ["every limit fits"] if not missing else [])]
+    is_all_known = all(one.usage is not None and not one.usage.is_present_only for one in found.services)
+    return [*lines, *(["to set them:", *commands] if commands else ["every limit fits"] if is_all_known else [])]
 
 
 def command(one: Recommended) -> str:
@@ -159,7 +159,3 @@ def shown_use(setting: str, value: int | None) -> str:
 
 def _cpus(billionths: int | None) -> float | None:
     return None if billionths is None else billionths / BILLION
-
-
-def _days(span: timedelta) -> str:
-    return show_duration(span)

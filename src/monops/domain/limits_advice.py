@@ -66,7 +66,8 @@ def advise(usage: Usage, now: Limits, *, asked: timedelta, processors: int, memo
     reserve = min(_rounded(max(usage.memory_p95, _LEAST_MEMORY // 2)), limit)
     reserve = min(_settled(now.reserve_memory, reserve, may_lower=may_lower, most=memory), limit)
     cpus = now.cpus
-    if usage.cpus_peak is not None and usage.cpus_p95 is not None:
+    # A moment says nothing of the processors: they idle until somebody asks.
+    if usage.cpus_peak is not None and usage.cpus_p95 is not None and not usage.is_present_only:
         least = max(usage.cpus_p95 * 2, _LEAST_CPUS)
         fitting = _rounded_cpus(min(max(usage.cpus_peak, usage.cpus_p95), least) if may_lower else least)
         cpus = _settled(now.cpus, fitting, may_lower=may_lower, most=processors * BILLION)
@@ -78,7 +79,7 @@ def advise(usage: Usage, now: Limits, *, asked: timedelta, processors: int, memo
 def _wanted_memory(usage: Usage, now: Limits, notes: list[str]) -> int:
     wanted = max(usage.memory_peak * 5 // 4, usage.memory_p99 * 3 // 2, _LEAST_MEMORY)
     if usage.is_present_only:
-        wanted = max(usage.memory_peak * 2, _LEAST_MEMORY)
+        wanted = max(usage.memory_peak * 3, _LEAST_MEMORY * 2)
     is_capped = bool(now.memory) and usage.memory_peak >= _AT_LIMIT * now.memory
     if now.memory and (usage.killed or is_capped):
         wanted = max(wanted, now.memory * 3 // 2)

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 from monops.domain.change import Site, Step
-from monops.domain.errors import NotFound, ServiceError
+from monops.domain.errors import EngineError, EngineUnreachable, NotFound, ServiceError
 from monops.domain.ports import Container
 from monops.domain.rebuild import without_secret
 from monops.domain.units import show_size
@@ -23,6 +23,7 @@ _EVERY = timedelta(milliseconds=50)
 #: Seconds; and how many at most, for a health check whose probes are far apart.
 _AT_LEAST, _AT_MOST = 10.0, 120.0
 _LINES = 20
+_ALIVE = ("running", "paused")
 _STOPS_WITHIN = timedelta(seconds=30)
 
 
@@ -35,14 +36,29 @@ def update_and_watch(shop: Workshop, site: Site, step: Step) -> None:
     if not containers:
         raise NotFound(f"{step.service} has no container", remedy=f"monops stack up {step.service}")
     for container in containers:
-        engine = shop.outside.engine
-        engine.update(container.id, step.limits)
-        if container.state not in ("running", "paused"):
-            # One that the old limits have killed waits longer each time before it is started again.
-            engine.stop(container.id, within=_STOPS_WITHIN)
-            engine.start(container.id)
-        elif is_tighter(container.raw.get("HostConfig") or {}, step.limits):
+        if container.state not in _ALIVE:
+            _start_with(shop, container, step)
+            continue
+        try:
+            shop.outside.engine.update(container.id, step.limits)
+        except EngineUnreachable:
+            raise
+        except EngineError:
+            if _ended(container, shop.outside.engine.container(container.id)) is None:
+                raise
+            # It was killed in this very moment.
+            _start_with(shop, container, step)
+            continue
+        if is_tighter(container.raw.get("HostConfig") or {}, step.limits):
             _watch(shop, container, step)
+
+
+def _start_with(shop: Workshop, container: Container, step: Step) -> None:
+    """Stopped before: the engine may be about to start it again, and waits longer each time."""
+    engine = shop.outside.engine
+    engine.stop(container.id, within=_STOPS_WITHIN)
+    engine.update(container.id, step.limits)
+    engine.start(container.id)
 
 
 def has_more_limits(shop: Workshop, site: Site, step: Step) -> bool:
@@ -95,9 +111,9 @@ def _ended(before: Container, now: Container) -> str | None:
     state = now.raw.get("State") or {}
     again = int(now.raw.get("RestartCount") or 0) - int(before.raw.get("RestartCount") or 0)
     same = state.get("StartedAt") == (before.raw.get("State") or {}).get("StartedAt")
-    if same and now.state in ("running", "paused"):
+    if same and now.state in _ALIVE:
         return None
-    if now.state in ("running", "paused"):
+    if now.state in _ALIVE:
         return f"the engine started it again, {again} times" if again > 1 else "the engine started it again"
     memory = ", out of memory" if state.get("OOMKilled") else ""
     return f"exit code {state.get('ExitCode')}{memory}"

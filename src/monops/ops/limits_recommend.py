@@ -48,8 +48,10 @@ class Recommendations:
     unknown: str
 
     @property
-    def wanted(self) -> Mapping[str, Wanted]:
-        return {one.service: one.wanted for one in self.services if list(one.wanted)}
+    def applicable(self) -> Mapping[str, Wanted]:
+        """What may be set without a person who thinks of each: a moment is not enough for that."""
+        known = (one for one in self.services if one.usage is not None and not one.usage.is_present_only)
+        return {one.service: one.wanted for one in known if list(one.wanted)}
 
 
 def recommend(shop: Workshop, chosen: Sequence[str], over: timedelta) -> Recommendations:

@@ -96,7 +96,7 @@ def set_(
 @click.option(
     "--days", type=click.IntRange(1, 365), default=7, show_default=True, help="How far back in Prometheus to look."
 )
-@click.option("--apply", "do", is_flag=True, help="Set them too, all in one change.")
+@click.option("--apply", "do", is_flag=True, help="Set those that Prometheus's data tell, all in one change.")
 @DRY_RUN
 @YES
 @WAIT
@@ -119,13 +119,15 @@ def recommend_(
     with wiring.progress:
         shop = wiring.workshop(shlex.join(words))
         found = recommend(shop, services, timedelta(days=days))
-        if do and found.wanted:
+        if do and found.applicable:
             if not settings.quiet:
                 click.echo("\n".join(recommended_lines(found)), err=True)
-            make = lambda: plan_limits(shop, found.wanted)  # noqa: E731 - as `set`
+            make = lambda: plan_limits(shop, found.applicable)  # noqa: E731 - as `set`
             return carry_out(settings, "limits recommend", shop, make, dry_run=dry_run, yes=yes, seconds=seconds)
     if settings.as_json:
         show_json("limits recommend", ok=True, result=recommended_result(found))
     else:
         show_lines(recommended_lines(found))
+        if do:
+            click.echo("nothing is set: no limit has to change, as far as Prometheus's data tell", err=True)
     return Exit.DONE
