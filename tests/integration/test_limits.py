@@ -332,7 +332,9 @@ def test_what_the_last_days_tell_is_recommended_and_set_in_one_plan(stack: Bed, 
     assert plain["recommended"]["cpus"] == pytest.approx(0.3, abs=0.11)
     assert abs(plain["used"]["cpus_p95"] - 0.3) < 0.02
 
-    warned = run(stack, "set", "greedy", "--memory", "90M", "--dry-run").result["plan"]["warnings"]
+    ran = run(stack, "set", "greedy", "--memory", "90M", "--dry-run")
+    assert ran.code == 0, ran
+    warned = ran.result["plan"]["warnings"]
     assert any("had 100.0 MiB at its peak" in one for one in warned)
 
     before, started = text(stack), stack.started()
