@@ -44,6 +44,8 @@ class LocalEditedFiles:
         target = Path(os.path.realpath(path))
         folder = target.parent
         if not target.exists():
+            while not folder.exists():
+                folder = folder.parent
             if not os.access(folder, os.W_OK | os.X_OK):
                 raise _read_only(path, str(folder))
             return

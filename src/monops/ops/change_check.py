@@ -8,6 +8,7 @@ from typing import Any
 from monops.domain.change import FileEdit, Means, Plan
 from monops.domain.errors import ConfigurationError, MonopsError, Refused
 from monops.domain.nearest import listed
+from monops.domain.rebuild import without_secret
 from monops.ops.change_live import hashes_in_force
 from monops.ops.change_site import config_file
 from monops.ops.workshop import Workshop
@@ -86,8 +87,9 @@ def _check_by_tool(shop: Workshop, plan: Plan, edit: FileEdit) -> None:
         said = shop.tools.apart(service, {name: edit.after.encode()}, (*words, name))
         if said.exit_code != 0:
             lines = [line.strip() for line in said.output.splitlines() if line.strip()]
-            why = next((line for line in lines if "FAILED" in line or "error" in line.lower()), (lines or [""])[-1])
+            first = next((n for n, line in enumerate(lines) if "FAILED" in line or "error" in line.lower()), 0)
+            why = without_secret(" ".join(lines[first:]).removeprefix("FAILED: "))
             raise ConfigurationError(
-                f"{words[0]} refuses the changed {edit.path}: {why.removeprefix('FAILED: ')}",
+                f"{words[0]} refuses the changed {edit.path}: {why}",
                 remedy=f"{words[0]} {' '.join(words[1:3])} {edit.path}",
             )

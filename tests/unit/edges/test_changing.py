@@ -54,6 +54,7 @@ def test_a_file_that_is_not_as_it_was_is_left_alone(tmp_path: Path) -> None:
 
 def test_a_new_file_has_the_mode_that_was_asked_and_goes_again(tmp_path: Path) -> None:
     path = tmp_path / "secrets" / "f"
+    FILES.check_writable(str(path))
     FILES.replace(str(path), "s", expected=(None,), mode=0o600)
     assert (path.read_text(), stat.S_IMODE(path.stat().st_mode)) == ("s", 0o600)
     FILES.replace(str(path), None, expected=("s",))
