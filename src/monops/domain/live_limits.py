@@ -24,20 +24,23 @@ Texts = Mapping[str, str | None]
 def in_force(
     labels: Mapping[str, Sequence[str]],
     hashes: Hashes,
-    entries: Sequence[Entry],
+    entries: Callable[[], Sequence[Entry]],
     read: Callable[[str], str | None],
     hashes_of: Callable[[Texts], Hashes],
 ) -> Hashes:
     """service -> the hash that its containers should bear: that of the files, or an earlier one where only limits were
     changed since, live.
 
-    `labels`: the hashes that the containers of each service bear. `entries`: the history, oldest first.
+    `labels`: the hashes that the containers of each service bear. `entries`: the history, oldest first; asked for only
+    where some differ.
     """
     found = dict(hashes)
     open_ = {name for name, borne in labels.items() if name in hashes and any(one != hashes[name] for one in borne)}
+    if not open_:
+        return found
     texts: dict[str, str | None] = {}
     asked = 0
-    for entry in [one for one in reversed(entries) if one.state is State.DONE]:
+    for entry in [one for one in reversed(entries()) if one.state is State.DONE]:
         # One that was made anew bears the hash of the files of then: what came before is of no account.
         updated = {step.service for step in entry.plan.steps if step.means is Means.UPDATE} & open_
         open_ -= {step.service for step in entry.plan.steps if step.means is Means.RECREATE}

@@ -71,7 +71,7 @@ class ComposeInspector:
         return in_force(
             labels,
             compose.hashes(),
-            kept_entries(Path(site.folder) / CHANGES),
+            lambda: kept_entries(Path(site.folder) / CHANGES),
             _text,
             lambda texts: ComposeProject(site, self._environment, lambda: None).hashes(texts),
         )

@@ -19,5 +19,5 @@ def hashes_in_force(shop: Workshop, site: Site) -> Mapping[str, str]:
         borne = one.labels.get(f"{_LABEL}config-hash")
         if borne and one.labels.get(f"{_LABEL}oneoff") != "True":
             labels.setdefault(one.service, []).append(borne)
-    entries = shop.bench.changes(site.folder).entries()
-    return in_force(labels, compose.hashes(), entries, shop.files.read, compose.hashes)
+    changes = shop.bench.changes(site.folder)
+    return in_force(labels, compose.hashes(), changes.entries, shop.files.read, compose.hashes)

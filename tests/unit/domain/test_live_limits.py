@@ -33,7 +33,7 @@ def entry(number: int, before: str, after: str, *steps: tuple[str, Means], state
 
 
 def found(now: str, labels: Mapping[str, list[str]], *entries: Entry) -> Mapping[str, str]:
-    return in_force(labels, hashes_of({FILE: now}), entries, lambda path: now, hashes_of)
+    return in_force(labels, hashes_of({FILE: now}), lambda: entries, lambda path: now, hashes_of)
 
 
 ONE = ("one", Means.UPDATE)
@@ -87,7 +87,7 @@ def test_compose_is_asked_only_where_something_differs_and_not_without_end() -> 
         return hashes_of(texts)
 
     entries = [entry(number, text(str(number)), text(str(number + 1)), ONE) for number in range(1, 30)]
-    in_force({"one": ["one: 30"]}, hashes_of({FILE: text("30")}), entries, lambda path: text("30"), ask)
+    in_force({"one": ["one: 30"]}, hashes_of({FILE: text("30")}), lambda: entries, lambda path: text("30"), ask)
     assert asked == []
-    in_force({"one": ["one: x"]}, hashes_of({FILE: text("30")}), entries, lambda path: text("30"), ask)
+    in_force({"one": ["one: x"]}, hashes_of({FILE: text("30")}), lambda: entries, lambda path: text("30"), ask)
     assert len(asked) == 8
