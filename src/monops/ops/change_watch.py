@@ -20,8 +20,10 @@ from monops.ops.workshop import Workshop
 
 #: Docker starts a container that was killed again after a tenth of a second: its end is to be seen before.
 _EVERY = timedelta(milliseconds=50)
-#: Seconds; and how many at most, for a health check whose probes are far apart.
+#: Seconds.
 _AT_LEAST, _AT_MOST = 10.0, 120.0
+#: A health check that is made less often is not waited for.
+_OFTEN = timedelta(seconds=60)
 _LINES = 20
 _ALIVE = ("running", "paused")
 _STOPS_WITHIN = timedelta(seconds=30)
@@ -82,7 +84,8 @@ def is_tighter(now: Mapping[str, Any], limits: Mapping[str, int]) -> bool:
 
 def _watch(shop: Workshop, container: Container, step: Step) -> None:
     clock, seen = shop.outside.clock, _probes(container)
-    begin = clock.monotonic()
+    begin, interval = clock.monotonic(), shop.outside.engine.probe(container.id).interval
+    has_checks = interval is not None and interval <= _OFTEN
     shop.outside.progress.say(f"watching whether {container.name} lives under its new limits")
     while True:
         now = shop.outside.engine.container(container.id)
@@ -95,7 +98,7 @@ def _watch(shop: Workshop, container: Container, step: Step) -> None:
                 remedy=f"monops limits recommend {step.service}",
             )
         lasted = clock.monotonic() - begin
-        passed = not now.health or any(code == 0 for start, code in _probes(now).items() if start not in seen)
+        passed = not has_checks or any(code == 0 for start, code in _probes(now).items() if start not in seen)
         if lasted >= _AT_LEAST and passed:
             return
         if lasted >= _AT_MOST:

@@ -15,6 +15,7 @@ from tests.fakes.change_world import COMPOSE, FOLDER, ChangeWorld
 from monops.domain.change import Means, Plan, Site
 from monops.domain.errors import EngineError, Refused, UsageFault
 from monops.domain.limits import BILLION, Wanted
+from monops.domain.ports import Probe
 from monops.ops.change import TakenBack, apply
 from monops.ops.change_check import check
 from monops.ops.change_undo import plan_undo
@@ -211,8 +212,15 @@ def test_a_health_check_that_does_not_pass_any_more_is_waited_for_and_then_taken
     healthy = {"Health": {"Log": [{"Start": "before", "ExitCode": 0}]}}
     one = world.world.engine.found["id-prometheus"]
     world.world.engine.found[one.id] = replace(one, health="healthy", raw={**one.raw, "State": healthy})
+    world.world.engine.probes = [Probe(timedelta(seconds=15))]
     with pytest.raises(TakenBack, match="has not passed under its new limits for 120 s"):
         apply(world.shop(), plan)
+
+
+def test_a_health_check_that_is_seldom_made_is_not_waited_for(world: ChangeWorld) -> None:
+    world.world.engine.probes = [Probe(timedelta(minutes=5))]
+    apply(world.shop(), planned(world, cpus="0.1"))
+    assert limits_of(world)["NanoCpus"] == BILLION // 10
 
 
 def test_what_the_engine_refuses_is_taken_back(world: ChangeWorld) -> None:
