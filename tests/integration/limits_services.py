@@ -18,8 +18,7 @@ import os, time
 path = next(path for path in {_OWN_LIMIT!r} if os.path.exists(path))
 while True:
     limit = open(path).read().strip()
-    if limit.isdigit() and int(limit) < 64 << 20:
-        held = bytearray(128 << 20)
+    held = bytearray(128 << 20 if limit.isdigit() and int(limit) < 64 << 20 else 0)
     time.sleep(0.1)
 """
 #: Cannot live with less than 100 MB.

@@ -51,7 +51,8 @@ def update_and_watch(shop: Workshop, site: Site, step: Step) -> None:
             # It was killed in this very moment.
             _start_with(shop, container, step)
             continue
-        if is_tighter(container.raw.get("HostConfig") or {}, step.limits):
+        # Than they are, or than they were before a run that was killed here.
+        if any(is_tighter(one, step.limits) for one in (_host_config(container), step.limits_before)):
             _watch(shop, container, step)
 
 
@@ -66,7 +67,7 @@ def _start_with(shop: Workshop, container: Container, step: Step) -> None:
 def has_more_limits(shop: Workshop, site: Site, step: Step) -> bool:
     """Whether a container has a limit that it should not have."""
     return any(
-        int((container.raw.get("HostConfig") or {}).get(name) or 0) > 0
+        int(_host_config(container).get(name) or 0) > 0
         for container in shop.in_site(site, step.service)
         for name, value in step.limits.items()
         if not value
@@ -80,6 +81,10 @@ def is_tighter(now: Mapping[str, Any], limits: Mapping[str, int]) -> bool:
         if after and (not before or after < before):
             return True
     return False
+
+
+def _host_config(container: Container) -> Mapping[str, Any]:
+    return container.raw.get("HostConfig") or {}
 
 
 def _watch(shop: Workshop, container: Container, step: Step) -> None:
