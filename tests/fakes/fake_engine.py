@@ -10,6 +10,7 @@ from datetime import timedelta
 from monops.domain.errors import EngineError, ServiceUnreachable, VolumeMissing
 from monops.domain.ports import (
     Alertmanager,
+    Capacity,
     Container,
     Grafana,
     Helper,
@@ -64,6 +65,9 @@ class FakeEngine:
     #: What every container has said.
     last_words: tuple[str, ...] = ("its last words",)
 
+    #: container -> bytes and processors that it uses now.
+    used: dict[str, tuple[int, float]] = field(default_factory=dict)
+
     is_local = True
     host = "127.0.0.1"
 
@@ -100,7 +104,13 @@ class FakeEngine:
         return (Network(name="bridge", gateway="172.17.0.1"),)
 
     def memory(self, container_id: str) -> Memory | None:
-        return None
+        return Memory(used=self.used[container_id][0], limit=0) if container_id in self.used else None
+
+    def processors(self, container_id: str) -> float | None:
+        return self.used[container_id][1] if container_id in self.used else None
+
+    def capacity(self) -> Capacity:
+        return Capacity(processors=4, memory=16 << 30)
 
     def image_digest(self, image_id: str) -> str:
         return image_id
@@ -119,6 +129,9 @@ class FakeEngine:
 
     def update(self, container_id: str, limits: Mapping[str, int]) -> None:
         self.updated.append((container_id, dict(limits)))
+        one = self.found[container_id]
+        host = {**(one.raw.get("HostConfig") or {}), **{name: value for name, value in limits.items() if value}}
+        self.found[container_id] = replace(one, raw={**one.raw, "HostConfig": host})
 
     def signal(self, container_id: str, name: str) -> None:
         self.signals.append((container_id, name))

@@ -15,6 +15,8 @@ from monops.edges.once import Once, at_once
 
 _PROJECT = "com.docker.compose.project"
 _FILES, _FOLDER = "com.docker.compose.project.config_files", "com.docker.compose.project.working_dir"
+_SERVICE, _HASH = "com.docker.compose.service", "com.docker.compose.config-hash"
+_ONE_OFF = "com.docker.compose.oneoff"
 _VARIABLES = "com.docker.compose.project.environment_file"
 
 
@@ -48,6 +50,15 @@ class Members:
             if labels.get(_FILES) and labels.get(_PROJECT) == self.project() != "":
                 return _split(labels[_FILES]), str(labels.get(_FOLDER) or ""), _split(labels.get(_VARIABLES) or "")
         return (), "", ()
+
+    def hashes(self) -> dict[str, list[str]]:
+        """service -> the hashes of what its containers were made from."""
+        found: dict[str, list[str]] = {}
+        for item in self._reader.listed():
+            labels = item.get("Labels") or {}
+            if labels.get(_PROJECT) == self.project() != "" and labels.get(_ONE_OFF) != "True" and labels.get(_HASH):
+                found.setdefault(str(labels.get(_SERVICE)), []).append(str(labels[_HASH]))
+        return found
 
     def ids(self) -> frozenset[str]:
         return frozenset(container.id for container in self.containers())

@@ -31,7 +31,8 @@ class Facts:
     compose_version: str | Unknown = _NEVER
     #: The Compose file with every variable filled in.
     compose_model: Mapping[str, Any] | Unknown = _NEVER
-    #: service -> the hash by which Compose tells whether a container is as the file says.
+    #: service -> the hash by which Compose tells whether a container is as the file says; that of the file before,
+    #: where since then only limits were changed live, as the history of changes says (domain/live_limits.py).
     compose_hashes: Mapping[str, str] | Unknown = _NEVER
     #: The containers of the stack.
     containers: tuple[SeenContainer, ...] | Unknown = _NEVER
