@@ -127,10 +127,13 @@ class MemoryCompose:
     def hashes(self, replaced: Mapping[str, str | None] | None = None) -> Mapping[str, str]:
         return {name: str(part) for name, part in self.model(replaced)["services"].items()}
 
-    def make(self, services: Sequence[str], *, anew: bool = False) -> None:
+    def make(self, services: Sequence[str], *, anew: bool = False, start: bool = True) -> None:
         for service in services:
             self.world.world.life.act(f"make {service}")
             self.world.make(service)
+            if not start:
+                engine = self.world.world.engine
+                engine.found[f"id-{service}"] = replace(engine.found[f"id-{service}"], state="created")
             self.made.append(service)
 
     def restart_only(self, services: Sequence[str]) -> None:

@@ -264,6 +264,35 @@ def test_a_container_that_its_limit_kills_again_and_again_is_saved_by_a_higher_o
     assert stack.inspect("hungry")["State"]["Status"] == "running"
 
 
+def test_a_paused_container_is_refused_at_once(stack: Bed) -> None:
+    before = text(stack)
+    docker("pause", stack.container("greedy"))
+    try:
+        ran = run(stack, "set", "greedy", "--memory", "200M", "--yes", as_json=False)
+        ran.is_one_error(1, f"{stack.container('greedy')} is paused")
+        assert ran.remedies == [f"docker unpause {stack.container('greedy')}"]
+        assert (text(stack), host(stack, "greedy")["memory"]) == (before, 256)
+    finally:
+        docker("unpause", stack.container("greedy"))
+
+
+@pytest.mark.parametrize("service", ["greedy", "plain"])
+def test_a_container_that_was_stopped_gets_its_limits_and_stays_stopped(stack: Bed, service: str) -> None:
+    memory = host(stack, service)["memory"]
+    docker("stop", "--timeout", "1", stack.container(service))
+    try:
+        ran = set_(stack, service, "--memory", "208M", "--cpus", "0.333333333333")
+        assert f"{service} is stopped, and stays so" in ran.result["plan"]["steps"][0]["interrupts"]
+        assert (host(stack, service)["memory"], stack.inspect(service)["State"]["Running"]) == (208, False)
+        assert run(stack, "show", service).result["services"][0]["drift"] == []
+        # The one without limits of before is made anew, and not started either.
+        undone = stack.monops.run("undo", "--yes")
+        assert undone.code == 0, undone
+        assert (host(stack, service)["memory"], stack.inspect(service)["State"]["Running"]) == (memory, False)
+    finally:
+        docker("start", stack.container(service))
+
+
 @pytest.mark.parametrize(
     ("words", "code", "says"),
     [

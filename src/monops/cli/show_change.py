@@ -132,8 +132,10 @@ def _done(
         result = {**result, "recovered": list(recovered), **after.result}
         show_json(command, ok=after.code == Exit.DONE, result=result)
         return after.code
-    read_back = {one.service: None for one in entry.plan.expected}
-    seen = f", as {' and '.join(read_back)} reports itself" if read_back else ""
+    # Of limits it is the engine that knows what is in force.
+    who = {"the engine reports" if one.reader == "limits" else f"{one.service} reports itself": None
+           for one in entry.plan.expected}  # fmt: skip
+    seen = f", as {' and '.join(who)}" if who else ""
     show_lines(
         [
             f"{entry.plan.title}: done{seen}",

@@ -78,8 +78,7 @@ def recommended_lines(found: Recommendations) -> list[str]:
     """A table, what to know of it, and the commands that set it."""
     rows = [row for one in found.services for row in _recommended_rows(one)]
     lines = table(("service", "limit", "now", "recommended", "peak", "p99", "p95"), rows)
-    for one in found.services:
-        lines += [f"{one.service}: {note}" for note in (one.advice.notes if one.advice else ())]
+    lines += _notes(found)
     missing = [one.service for one in found.services if one.advice is None]
     if missing:
         lines.append(f"unknown: {', '.join(missing)} (they do not run, and Prometheus knows nothing of them)")
@@ -88,6 +87,19 @@ def recommended_lines(found: Recommendations) -> list[str]:
     commands = [f"  {command(one)}" for one in found.services if list(one.wanted)]
     is_all_known = all(one.usage is not None and not one.usage.is_present_only for one in found.services)
     return [*lines, *(["to set them:", *commands] if commands else ["every limit fits"] if is_all_known else [])]
+
+
+def _notes(found: Recommendations) -> list[str]:
+    """What is true of several services is said once."""
+    advised = [one for one in found.services if one.advice is not None]
+    by_note: dict[str, list[str]] = {}
+    for one in advised:
+        for note in one.advice.notes if one.advice else ():
+            by_note.setdefault(note, []).append(one.service)
+    return [
+        f"{'every service' if len(names) == len(advised) > 1 else ', '.join(names)}: {note}"
+        for note, names in by_note.items()
+    ]
 
 
 def command(one: Recommended) -> str:

@@ -96,12 +96,15 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     #: For UPDATE: fields of Docker's HostConfig. For RECREATE: the same, for what Compose cannot see.
     limits: Mapping[str, int] = {}
     limits_before: Mapping[str, int] = {}
+    #: Containers that somebody has stopped: they take the change over and stay stopped.
+    stopped: tuple[str, ...] = ()
 
     def backwards(self) -> Step:
         means, interrupts = self.means, self.interrupts
         if means is Means.UPDATE and any(not self.limits_before.get(name) for name in self.limits):
             # What has no limit any more cannot be said to `docker update`: 0 means that it stays.
-            means, interrupts = Means.RECREATE, f"{self.service} for the seconds that it takes to start"
+            means = Means.RECREATE
+            interrupts = interrupts if self.stopped else f"{self.service} for the seconds that it takes to start"
         return msgspec.structs.replace(
             self, means=means, interrupts=interrupts, limits=self.limits_before, limits_before=self.limits
         )

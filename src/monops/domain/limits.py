@@ -7,6 +7,7 @@ Source: docs.docker.com/reference/compose-file/deploy#resources and /services; D
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -59,9 +60,22 @@ def declared(service: Mapping[str, Any]) -> Limits:
     limits, reservations = resources.get("limits") or {}, resources.get("reservations") or {}
     return Limits(
         memory=parse_size(str(limits.get("memory") or service.get("mem_limit") or 0)),
-        cpus=round(float(limits.get("cpus") or service.get("cpus") or 0) * BILLION),
+        cpus=billionths(float(limits.get("cpus") or service.get("cpus") or 0)),
         reserve_memory=parse_size(str(reservations.get("memory") or service.get("mem_reservation") or 0)),
     )
+
+
+def billionths(processors: float) -> int:
+    """As Compose gives them to Docker, which keeps whole ones: it has them in single precision.
+
+    Source: compose-spec/compose-go, types.NanoCPUs; docker/compose, pkg/compose/create.go.
+    """
+    return int(_single(_single(processors) * BILLION))
+
+
+def _single(number: float) -> float:
+    found: float = struct.unpack("f", struct.pack("f", number))[0]
+    return found
 
 
 def in_force(host_config: Mapping[str, Any]) -> Limits:
@@ -89,54 +103,69 @@ def drift(declared_: Limits, running: Limits) -> tuple[str, ...]:
     )
 
 
-def check(wanted: Wanted, *, processors: int, memory: int) -> dict[str, int]:
+def check(wanted: Wanted, *, service: str, processors: int, memory: int) -> dict[str, int]:
     """Setting -> its value. Raises UsageFault for what cannot be on a machine with so much."""
-    found = {}
+    command, found = f"monops limits set {service}", {}
     for setting, text in wanted:
-        found[setting] = _check_cpus(text, processors) if setting == "cpus" else _check_memory(text, setting, memory)
+        if setting == "cpus":
+            found[setting] = _check_cpus(text, processors, command)
+        else:
+            found[setting] = _check_memory(text, setting, memory, command)
     return found
 
 
-def check_reservation(reserve: int, limit: int) -> None:
+def normal(setting: str, text: str) -> str:
+    """As it is written into a file, of what `check` has let pass: `0.1` for 1e-1, `64M` for 64 M."""
+    if setting == "cpus":
+        return f"{Decimal(text).quantize(Decimal(1) / BILLION).normalize():f}"
+    size = parse_size(text)
+    for unit, letter in ((1 << 30, "G"), (1 << 20, "M"), (1 << 10, "K")):
+        if size % unit == 0:
+            return f"{size // unit}{letter}"
+    return f"{size}b"
+
+
+def check_reservation(service: str, reserve: int, limit: int) -> None:
     """Raises UsageFault where more is kept free than may be used: Docker refuses that."""
     if limit and reserve > limit:
         raise UsageFault(
             f"a reservation of {show_size(reserve)} is more than the limit of {show_size(limit)}",
-            remedy=f"--reserve-memory {compose_size(limit // 2)}, or a higher --memory",
+            remedy=f"monops limits set {service} --memory {compose_size(limit)} --reserve-memory "
+            f"{compose_size(limit // 2)}",
         )
 
 
-def _check_cpus(text: str, processors: int) -> int:
+def _check_cpus(text: str, processors: int, command: str) -> int:
     try:
         value = Decimal(text)
     except InvalidOperation:
         value = Decimal("NaN")
     if not value.is_finite():
-        raise UsageFault(f"{text!r} is not a number of processors", remedy="--cpus 1, or --cpus 0.5")
-    found = int(value * BILLION)
-    if found < LEAST_CPUS:
-        raise UsageFault(f"--cpus {text} is less than Docker takes, which is 0.01", remedy="--cpus 0.5")
-    if found > processors * BILLION:
+        raise UsageFault(f"{text!r} is not a number of processors", remedy=f"{command} --cpus 0.5")
+    if value * BILLION < LEAST_CPUS:
+        raise UsageFault(f"--cpus {text} is less than Docker takes, which is 0.01", remedy=f"{command} --cpus 0.5")
+    if value > processors:
         raise UsageFault(
-            f"--cpus {text} is more than the machine has, which is {processors}", remedy=f"--cpus {processors}"
+            f"--cpus {text} is more than the machine has, which is {processors}",
+            remedy=f"{command} --cpus {processors}",
         )
-    return found
+    return billionths(float(value))
 
 
-def _check_memory(text: str, setting: str, machine: int) -> int:
+def _check_memory(text: str, setting: str, machine: int, command: str) -> int:
     option = f"--{setting.replace('_', '-')}"
     if not _MEMORY.fullmatch(text.strip()):
-        raise UsageFault(f"{text!r} is not an amount of memory", remedy=f"{option} 2G, or {option} 512M")
+        raise UsageFault(f"{text!r} is not an amount of memory", remedy=f"{command} {option} 512M")
     found = parse_size(text)
     if found < LEAST_MEMORY:
         raise UsageFault(
             f"{option} {text} is {show_size(found)}, and Docker takes no less than {show_size(LEAST_MEMORY)}",
-            remedy=f"{option} 64M",
+            remedy=f"{command} {option} 64M",
         )
     if machine and found > machine:
         raise UsageFault(
             f"{option} {text} is more than the machine's memory, which is {show_size(machine)}",
-            remedy=f"{option} {compose_size(machine // 2)}",
+            remedy=f"{command} {option} {compose_size(machine // 2)}",
         )
     return found
 

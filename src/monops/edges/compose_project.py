@@ -56,9 +56,9 @@ class ComposeProject(ComposeCli):
             lines = self._compose("config", "--hash", "*").splitlines()
         return {name: digest for name, _, digest in (line.partition(" ") for line in lines) if digest}
 
-    def make(self, services: Sequence[str], *, anew: bool = False) -> None:
+    def make(self, services: Sequence[str], *, anew: bool = False, start: bool = True) -> None:
         words = ["--no-deps", "--pull", "never", "--quiet-pull", *(["--force-recreate"] if anew else [])]
-        self._to_its_end("up", "--detach", *words, *services)
+        self._to_its_end("up", "--detach" if start else "--no-start", *words, *services)
 
     def restart_only(self, services: Sequence[str]) -> None:
         self._to_its_end("restart", "--no-deps", *services)

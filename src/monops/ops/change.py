@@ -67,8 +67,7 @@ def carry_on(shop: Workshop, changes: Changes, entry: Entry) -> Entry:
         if state is State.WRITTEN:
             take_over(shop, plan.site, plan.steps)
             changes.save(entry.at(state := State.APPLIED))
-        services = list(dict.fromkeys(step.service for step in plan.steps))
-        wait_until_taken(shop, plan.site, services, plan.expected, within=timedelta(seconds=entry.within))
+        wait_until_taken(shop, plan.site, plan.steps, plan.expected, within=timedelta(seconds=entry.within))
         done = entry.at(State.DONE, ended=_now(shop))
         changes.save(done)
     except MonopsError as error:
@@ -104,7 +103,7 @@ def take_back(shop: Workshop, changes: Changes, entry: Entry, reason: str) -> _F
 
     Raises EngineUnreachable, and leaves the entry open then: the next run goes on.
     """
-    plan, back, trouble = entry.plan, entry.plan.backwards(), []
+    back, trouble = entry.plan.backwards(), []
     has_stepped = entry.state is not State.PREPARED
     if has_stepped:
         # On a full disk there is no room for notes; the way back needs none.
@@ -118,10 +117,9 @@ def take_back(shop: Workshop, changes: Changes, entry: Entry, reason: str) -> _F
             trouble.append(error.message)
     if has_stepped:
         shop.outside.progress.say(f"taking it back: {reason}")
-        services = list(dict.fromkeys(step.service for step in plan.steps))
         try:
             take_over(shop, back.site, back.steps)
-            wait_until_taken(shop, back.site, services, back.expected, within=timedelta(seconds=entry.within))
+            wait_until_taken(shop, back.site, back.steps, back.expected, within=timedelta(seconds=entry.within))
         except EngineUnreachable:
             raise
         except MonopsError as error:

@@ -11,6 +11,7 @@ from monops.domain.nearest import listed
 from monops.domain.rebuild import without_secret
 from monops.ops.change_live import hashes_in_force
 from monops.ops.change_site import config_file
+from monops.ops.change_watch import refuse_paused
 from monops.ops.workshop import Workshop
 
 _HASH = "com.docker.compose.config-hash"
@@ -24,12 +25,15 @@ _TOOLS = {
 def check(shop: Workshop, plan: Plan) -> tuple[str, ...]:
     """What a person should know besides the plan's own warnings.
 
-    Raises Refused for a file that was edited or cannot be written, ConfigurationError with what Compose or a tool says.
+    Raises Refused for a file that was edited or cannot be written and for a paused container, ConfigurationError with
+    what Compose or a tool says.
     """
     for edit in plan.edits:
         shop.files.check_writable(edit.path, in_place=edit.in_place)
         if shop.files.read(edit.path) != edit.before:
             raise Refused(f"{edit.path} was edited meanwhile", remedy="look at it, then run monops again")
+    for step in plan.steps:
+        refuse_paused(shop.in_site(plan.site, step.service))
     warnings = _check_compose(shop, plan)
     for edit in plan.edits:
         _check_by_tool(shop, plan, edit)

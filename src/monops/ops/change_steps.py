@@ -12,7 +12,7 @@ from monops.domain.nearest import listed
 from monops.domain.ports import Container
 from monops.domain.rebuild import without_secret
 from monops.domain.stack import service_of
-from monops.ops.change_watch import has_more_limits, update_and_watch
+from monops.ops.change_watch import has_more_limits, stays_down, update_and_watch
 from monops.ops.stack_status import RESTARTS_THAT_ARE_A_LOOP, ServiceState, last_words, state_of
 from monops.ops.workshop import Workshop
 
@@ -58,10 +58,11 @@ def _restart(shop: Workshop, site: Site, step: Step) -> None:
 
 
 def _recreate(shop: Workshop, site: Site, step: Step) -> None:
-    shop.bench.compose(site).make([step.service])
+    start = not (step.stopped and stays_down(shop, site, step))
+    shop.bench.compose(site).make([step.service], start=start)
     if step.limits and has_more_limits(shop, site, step):
         # Made from these very files, and limited since by `docker update`, which Compose does not see.
-        shop.bench.compose(site).make([step.service], anew=True)
+        shop.bench.compose(site).make([step.service], anew=True, start=start)
 
 
 _STEPS: Mapping[Means, Callable[[Workshop, Site, Step], None]] = {
@@ -73,17 +74,17 @@ _STEPS: Mapping[Means, Callable[[Workshop, Site, Step], None]] = {
 
 
 def wait_until_taken(
-    shop: Workshop, site: Site, services: Sequence[str], expected: Sequence[Expected], *, within: timedelta
+    shop: Workshop, site: Site, steps: Sequence[Step], expected: Sequence[Expected], *, within: timedelta
 ) -> None:
-    """Every service is healthy and says what is expected. Raises ServiceError with why not, at the latest after
-    `within`."""
+    """Every service with a step is healthy, unless it was stopped, and says what is expected. Raises ServiceError with
+    why not, at the latest after `within`."""
     clock = shop.outside.clock
     model = shop.bench.compose(site).model()
     deadline = clock.monotonic() + within.total_seconds()
     restarts: dict[str, int] = {}
     well_since: float | None = None
     while True:
-        states = _states(shop, model, site, services)
+        states = _states(shop, model, site, steps)
         unwell = [one for one in states if not one.is_well]
         for one in unwell:
             if one.is_hopeless or _loops(one, restarts):
@@ -103,10 +104,13 @@ def wait_until_taken(
         clock.sleep(_EVERY)
 
 
-def _states(shop: Workshop, model: Mapping[str, object], site: Site, services: Sequence[str]) -> list[ServiceState]:
+def _states(shop: Workshop, model: Mapping[str, object], site: Site, steps: Sequence[Step]) -> list[ServiceState]:
+    services = list(dict.fromkeys(step.service for step in steps))
     if not services:
         return []
-    return list(state_of(model, site.files[0], shop.outside.engine, services, with_memory=False).services)
+    stopped = {name for step in steps for name in step.stopped}
+    found = state_of(model, site.files[0], shop.outside.engine, services, with_memory=False).services
+    return [one for one in found if one.container not in stopped]
 
 
 def _loops(one: ServiceState, restarts: dict[str, int]) -> bool:

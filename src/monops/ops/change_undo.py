@@ -11,6 +11,7 @@ from monops.domain.errors import NotFound, Refused
 from monops.domain.merge import merged
 from monops.domain.nearest import listed
 from monops.ops.change_site import folder_of
+from monops.ops.change_watch import as_it_runs
 from monops.ops.workshop import Workshop
 
 
@@ -52,7 +53,10 @@ def plan_undo(shop: Workshop, folder: str, id_: int | None) -> Plan:
         warnings.append(f"{edit.path} was edited since; that edit stays")
     title = entry.plan.title if entry.plan.undoes is None else entry.plan.title.removeprefix("undo: ")
     title = f"undo: {title}" if entry.plan.undoes is None else f"redo: {title}"
-    return msgspec.structs.replace(back, edits=tuple(edits), warnings=tuple(warnings), title=title, undoes=entry.id)
+    steps = tuple(as_it_runs(shop, back.site, step) for step in back.steps)
+    return msgspec.structs.replace(
+        back, edits=tuple(edits), steps=steps, warnings=tuple(warnings), title=title, undoes=entry.id
+    )
 
 
 def _merged(edit: FileEdit, now: str | None) -> FileEdit:

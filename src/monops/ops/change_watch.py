@@ -6,12 +6,14 @@ its health check has passed under the new limit.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from monops.domain.change import Site, Step
-from monops.domain.errors import EngineError, EngineUnreachable, NotFound, ServiceError
+import msgspec
+
+from monops.domain.change import Means, Site, Step
+from monops.domain.errors import EngineError, EngineUnreachable, NotFound, Refused, ServiceError
 from monops.domain.ports import Container
 from monops.domain.rebuild import without_secret
 from monops.domain.units import show_size
@@ -27,10 +29,14 @@ _OFTEN = timedelta(seconds=60)
 _LINES = 20
 _ALIVE = ("running", "paused")
 _STOPS_WITHIN = timedelta(seconds=30)
+#: What the engine starts again whenever it ends by itself: one that is down all the same was stopped.
+_KEPT_UP = ("always", "unless-stopped")
+#: It ended well, or by the signal that asked for it.
+_ENDED_WHEN_ASKED = (0, 130, 137, 143)
 
 
 def update_and_watch(shop: Workshop, site: Site, step: Step) -> None:
-    """`docker update`. One that does not run any more is started with them.
+    """`docker update`. One that does not run any more is started with them, unless somebody has stopped it.
 
     Raises NotFound without a container, EngineError, and ServiceError where the container does not live under them.
     """
@@ -39,7 +45,10 @@ def update_and_watch(shop: Workshop, site: Site, step: Step) -> None:
         raise NotFound(f"{step.service} has no container", remedy=f"monops stack up {step.service}")
     for container in containers:
         if container.state not in _ALIVE:
-            _start_with(shop, container, step)
+            if container.name in step.stopped:
+                shop.outside.engine.update(container.id, step.limits)
+            else:
+                _start_with(shop, container, step)
             continue
         try:
             shop.outside.engine.update(container.id, step.limits)
@@ -62,6 +71,53 @@ def _start_with(shop: Workshop, container: Container, step: Step) -> None:
     engine.stop(container.id, within=_STOPS_WITHIN)
     engine.update(container.id, step.limits)
     engine.start(container.id)
+
+
+def stopped(containers: Sequence[Container]) -> tuple[str, ...]:
+    """Those that a person has stopped: neither their limit nor a fault of their own."""
+    return tuple(one.name for one in containers if _is_stopped(one))
+
+
+def _is_stopped(container: Container) -> bool:
+    state = container.raw.get("State") or {}
+    if container.state not in ("exited", "created") or state.get("OOMKilled") or state.get("Error"):
+        return False
+    policy = (_host_config(container).get("RestartPolicy") or {}).get("Name")
+    return policy in _KEPT_UP or int(state.get("ExitCode") or 0) in _ENDED_WHEN_ASKED
+
+
+def interruption(service: str, means: Means, containers: Sequence[Container]) -> str:
+    """What giving these other limits interrupts, in words."""
+    down = stopped(containers)
+    if containers and len(down) == len(containers):
+        return f"nothing: {service} is stopped, and stays so"
+    if any(one.state not in _ALIVE and one.name not in down for one in containers):
+        return f"nothing: {service} is down, and is started with them"
+    return "nothing" if means is Means.UPDATE else f"{service} for the seconds that it takes to start"
+
+
+def as_it_runs(shop: Workshop, site: Site, step: Step) -> Step:
+    """A step that gives limits, of a change of before: what was stopped then may run now, and the other way round."""
+    if not step.limits:
+        return step
+    containers = shop.in_site(site, step.service)
+    said = interruption(step.service, step.means, containers)
+    return msgspec.structs.replace(step, stopped=stopped(containers), interrupts=said)
+
+
+def stays_down(shop: Workshop, site: Site, step: Step) -> bool:
+    """Whether every container of the service was stopped by a person, and still is."""
+    containers = shop.in_site(site, step.service)
+    return bool(containers) and all(one.name in step.stopped and one.state not in _ALIVE for one in containers)
+
+
+def refuse_paused(containers: Sequence[Container]) -> None:
+    """Raises Refused: in a paused container no health check runs, so nothing could be seen to work."""
+    for one in containers:
+        if one.state == "paused":
+            raise Refused(
+                f"{one.name} is paused, and takes nothing over until it goes on", remedy=f"docker unpause {one.name}"
+            )
 
 
 def has_more_limits(shop: Workshop, site: Site, step: Step) -> bool:

@@ -17,6 +17,7 @@ from monops.domain.limits import (
     compose_size,
     declared,
     in_force,
+    normal,
     shown,
     shown_name,
     swap_for,
@@ -27,6 +28,7 @@ from monops.domain.stack import service_of
 from monops.domain.units import parse_size, show_size
 from monops.ops.change_site import file_with, site_files
 from monops.ops.change_variable import with_variable
+from monops.ops.change_watch import interruption, refuse_paused, stopped
 from monops.ops.effective.limits import FIELDS
 from monops.ops.effective.limits import shown as read_back
 from monops.ops.limits_look import Scene, containers_of, host_config, set_scene, use_now
@@ -65,7 +67,7 @@ def plan_limits(shop: Workshop, wanted: Mapping[str, Wanted], *, recreate: bool 
     befores = site_files(shop, scene.site)
     draft = _Draft(scene=scene, texts=dict(befores))
     for service, one in wanted.items():
-        numbers = check(one, processors=capacity.processors, memory=capacity.memory)
+        numbers = check(one, service=service, processors=capacity.processors, memory=capacity.memory)
         _plan_service(shop, draft, service, one, numbers, recreate=recreate)
     # A file of variables came in on the way.
     befores |= {path: shop.files.read(path) or "" for path in draft.texts if path not in befores}
@@ -102,9 +104,10 @@ def _plan_service(
     if not containers:
         raise Refused(f"{service} has no container", remedy=f"monops stack up {service}")
     now = declared(draft.scene.service(service))
+    refuse_paused(containers)
     _check_use(shop, draft, service, containers, numbers)
     _check_together(service, now, numbers)
-    texts = dict(wanted)
+    texts = {setting: normal(setting, text) for setting, text in wanted}
     for setting, number in numbers.items():
         if now.of(setting) != number:
             _edit(shop, draft, service, setting, texts[setting])
@@ -152,14 +155,15 @@ def _plan_step(
         before["MemoryReservation"] = before["MemoryReservation"] or -1
     # A limit that was given in another way cannot be updated. Source: moby, daemon/update_linux.go.
     must = "NanoCpus" in fields and any(int(host.get("CpuQuota") or 0) > 0 for host in hosts)
-    anew = recreate or must
+    means = Means.RECREATE if recreate or must else Means.UPDATE
     draft.steps.append(
         Step(
-            means=Means.RECREATE if anew else Means.UPDATE,
+            means=means,
             service=service,
-            interrupts=f"{service} for the seconds that it takes to start" if anew else "nothing",
+            interrupts=interruption(service, means, containers),
             limits=fields,
             limits_before=before,
+            stopped=stopped(containers),
         )
     )
     names = {field_name: name for name, field_name in FIELDS.items()}
@@ -179,9 +183,10 @@ def _check_together(service: str, now: Limits, numbers: Mapping[str, int]) -> No
     if "reserve_memory" not in numbers and limit and reserve > limit:
         raise UsageFault(
             f"{service} has a reservation of {show_size(reserve)}, which is more than {show_size(limit)}",
-            remedy=f"lower that too: --reserve-memory {compose_size(limit // 2)}",
+            remedy=f"monops limits set {service} --memory {compose_size(limit)} --reserve-memory "
+            f"{compose_size(limit // 2)}",
         )
-    check_reservation(reserve, limit)
+    check_reservation(service, reserve, limit)
 
 
 def _check_use(
@@ -278,7 +283,9 @@ def _warn(
                 f"{shown(setting, running.of(setting))}, and stays so"
             )
     memory = numbers.get("memory")
-    if step.means is Means.UPDATE and memory and service_of(container) == "prometheus" and memory != running.memory:
+    # One that is stopped looks when it is started.
+    looked = not step.stopped and step.means is Means.UPDATE
+    if looked and memory and service_of(container) == "prometheus" and memory != running.memory:
         aim = f", {show_size(0.9 * running.memory)}" if running.memory else ""
         draft.warnings.append(
             f"Prometheus 3 set its own aim (GOMEMLIMIT) when it started, 90 % of the limit of then{aim}: it keeps to "

@@ -11,6 +11,7 @@ from monops.domain.limits import (
     BILLION,
     Limits,
     Wanted,
+    billionths,
     check,
     check_reservation,
     check_swap,
@@ -18,6 +19,7 @@ from monops.domain.limits import (
     declared,
     drift,
     in_force,
+    normal,
     swap_for,
 )
 from monops.domain.limits_edit import Place, new_form, places, written
@@ -67,7 +69,7 @@ def test_a_difference_is_said_in_words() -> None:
 
 def test_what_can_be_is_taken() -> None:
     wanted = Wanted(memory="1.5g", cpus="0.25", reserve_memory="512MiB")
-    assert check(wanted, processors=2, memory=4 << 30) == {
+    assert check(wanted, service="one", processors=2, memory=4 << 30) == {
         "memory": 1536 * MIB,
         "cpus": BILLION // 4,
         "reserve_memory": 512 * MIB,
@@ -91,15 +93,43 @@ def test_what_can_be_is_taken() -> None:
 )
 def test_what_cannot_be_is_refused(wanted: Wanted, says: str) -> None:
     with pytest.raises(UsageFault, match=says) as caught:
-        check(wanted, processors=2, memory=4 << 30)
-    assert caught.value.remedy
+        check(wanted, service="one", processors=2, memory=4 << 30)
+    # A whole command, to paste.
+    assert caught.value.remedy.startswith("monops limits set one --")
 
 
 def test_a_reservation_is_within_the_limit() -> None:
-    check_reservation(MIB, MIB)
-    check_reservation(MIB, 0)
-    with pytest.raises(UsageFault, match="more than the limit"):
-        check_reservation(MIB + 1, MIB)
+    check_reservation("one", MIB, MIB)
+    check_reservation("one", MIB, 0)
+    with pytest.raises(UsageFault, match="more than the limit") as caught:
+        check_reservation("one", MIB + 1, MIB)
+    assert caught.value.remedy == "monops limits set one --memory 1M --reserve-memory 1M"
+
+
+@pytest.mark.parametrize(
+    ("setting", "typed", "is_written"),
+    [
+        ("cpus", "+0.3", "0.3"),
+        ("cpus", "1e-1", "0.1"),
+        ("cpus", "10.0", "10"),
+        ("cpus", "0.333333333333", "0.333333333"),
+        ("memory", "64 M", "64M"),
+        ("memory", "1.5g", "1536M"),
+        ("memory", "2048MiB", "2G"),
+        ("reserve_memory", "9000k", "9000K"),
+        ("memory", "7000001", "7000001b"),
+    ],
+)
+def test_what_is_written_is_in_its_normal_form(setting: str, typed: str, is_written: str) -> None:
+    assert normal(setting, typed) == is_written
+
+
+@pytest.mark.parametrize(
+    ("processors", "given"), [(0.33333334, 333333344), (0.333333, 333332992), (1.7, 1700000000), (0.01, 10000000)]
+)
+def test_processors_are_counted_as_compose_gives_them_to_docker(processors: float, given: int) -> None:
+    # As docker inspect had them, of containers that Compose made.
+    assert declared({"cpus": processors}).cpus == billionths(processors) == given
 
 
 @pytest.mark.parametrize(

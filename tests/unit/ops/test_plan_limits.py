@@ -238,6 +238,88 @@ def test_what_the_engine_refuses_is_taken_back(world: ChangeWorld) -> None:
     assert world.files.texts[COMPOSE] == TEXT
 
 
+# --- stopped and paused ----------------------------------------------------------------------------
+
+
+def stands(world: ChangeWorld, state: str, name: str = "id-prometheus", policy: str = "no", **words: Any) -> None:
+    """The container is so, by its own state and its restart policy."""
+    one = world.world.engine.found[name]
+    host = {**one.raw["HostConfig"], "RestartPolicy": {"Name": policy}}
+    world.world.engine.found[name] = replace(one, state=state, raw={**one.raw, "State": words, "HostConfig": host})
+
+
+def test_a_paused_one_is_refused_with_what_lets_it_go_on(world: ChangeWorld) -> None:
+    stands(world, "paused")
+    with pytest.raises(Refused, match="p-prometheus-1 is paused") as caught:
+        planned(world, memory="3G")
+    assert caught.value.remedy == "docker unpause p-prometheus-1"
+
+
+def test_nothing_is_undone_in_a_paused_one(world: ChangeWorld) -> None:
+    apply(world.shop(), planned(world, memory="3G"))
+    stands(world, "paused")
+    with pytest.raises(Refused, match="is paused"):
+        check(world.shop(), plan_undo(world.shop(), FOLDER, None))
+
+
+@pytest.mark.parametrize(
+    ("policy", "words"),
+    [("no", {"ExitCode": 0}), ("no", {"ExitCode": 143}), ("unless-stopped", {"ExitCode": 1}), ("always", {})],
+)
+def test_one_that_was_stopped_gets_its_limits_and_stays_stopped(
+    world: ChangeWorld, policy: str, words: dict[str, Any]
+) -> None:
+    stands(world, "exited", policy=policy, **words)
+    plan = planned(world, memory="1G")
+    assert [step.interrupts for step in plan.steps] == ["nothing: prometheus is stopped, and stays so"]
+    acts = len(world.world.engine.acts)
+    apply(world.shop(), plan)
+    one = world.world.engine.found["id-prometheus"]
+    assert (one.state, limits_of(world)["Memory"]) == ("exited", GIB)
+    apply(world.shop(), plan_undo(world.shop(), FOLDER, None))
+    assert (world.world.engine.found["id-prometheus"].state, limits_of(world)["Memory"]) == ("exited", 2 * GIB)
+    assert world.world.engine.acts[acts:] == []
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [("exited", {"ExitCode": 137, "OOMKilled": True}), ("exited", {"ExitCode": 1}), ("restarting", {"ExitCode": 0})],
+)
+def test_one_that_is_down_by_itself_is_started_and_the_plan_says_so(
+    world: ChangeWorld, state: str, words: dict[str, Any]
+) -> None:
+    stands(world, state, **words)
+    plan = planned(world, memory="3G")
+    assert [step.interrupts for step in plan.steps] == ["nothing: prometheus is down, and is started with them"]
+    apply(world.shop(), plan)
+    assert world.world.engine.found["id-prometheus"].state == "running"
+
+
+def test_numbers_are_written_as_people_write_them_and_counted_as_compose_does(world: ChangeWorld) -> None:
+    plan = planned(world, cpus="0.333333333333", memory="3072 M")
+    (step,), (edit,) = plan.steps, plan.edits
+    assert edit.after == TEXT.replace('"1"', '"0.333333333"').replace("2G", "3G")
+    # Compose has processors in single precision.
+    assert step.limits["NanoCpus"] == 333333344
+    apply(world.shop(), plan)
+    assert planned(world, cpus="0.333333333333").is_empty
+    assert see_limits(world.shop(), ["prometheus"]).services[0].drift == ()
+
+
+def test_a_stopped_one_that_is_made_anew_is_not_started(world: ChangeWorld) -> None:
+    stands(world, "exited", ExitCode=0)
+    apply(world.shop(), planned(world, memory="1G", recreate=True))
+    assert (world.running.state, limits_of(world)["Memory"]) == ("created", GIB)
+
+
+def test_what_was_stopped_at_the_change_and_runs_at_the_undo_is_watched(world: ChangeWorld) -> None:
+    stands(world, "exited", "id-other", ExitCode=0)
+    apply(world.shop(), planned(world, "other", cpus="1"))
+    world.world.engine.start("id-other")
+    (step,) = plan_undo(world.shop(), FOLDER, None).steps
+    assert (step.stopped, step.interrupts) == ((), "other for the seconds that it takes to start")
+
+
 # --- recommended -----------------------------------------------------------------------------------
 
 

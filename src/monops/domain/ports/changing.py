@@ -79,9 +79,9 @@ class ProjectCompose(Protocol):
         """Service -> what its container's config-hash label should be; of these paths other texts than on disk."""
         ...
 
-    def make(self, services: Sequence[str], *, anew: bool = False) -> None:
+    def make(self, services: Sequence[str], *, anew: bool = False, start: bool = True) -> None:
         """`up` of these services alone: anew where they are not as the files say, or always; does not wait for
-        health."""
+        health. Without `start` they are made and not started."""
         ...
 
     def restart_only(self, services: Sequence[str]) -> None: ...
