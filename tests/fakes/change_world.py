@@ -43,9 +43,13 @@ class MemoryFiles:
     texts: dict[str, str] = field(default_factory=dict)
     read_only: set[str] = field(default_factory=set)
     size: tuple[int, int] | None = None
+    modes: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def read(self, path: str) -> str | None:
         return self.texts.get(path)
+
+    def mode_and_owner(self, path: str) -> tuple[int, int] | None:
+        return self.modes.get(path, (0o644, 0)) if path in self.texts else None
 
     def real(self, path: str) -> str:
         return path
@@ -73,6 +77,8 @@ class MemoryFiles:
         if text is None:
             self.texts.pop(path, None)
         else:
+            if path not in self.texts:
+                self.modes[path] = (mode, owner or 0)
             self.texts[path] = text
 
 

@@ -216,6 +216,26 @@ def test_remove_asks_for_the_routes_and_undo_brings_both_back(stack: Bed, before
     assert "name: webhook" in in_force(stack)
 
 
+def test_remove_takes_the_secret_file_too_and_undo_brings_it_back(stack: Bed, before: str) -> None:
+    changed(stack, "set", "slack", "--channel", "#ops", "--route", "severity=critical", MONOPS_RECEIVER_URL=SLACK)
+    text = config_file(stack).read_text()
+    route = '{matchers: [severity="page"], receiver: slack, group_wait: 10s}'
+    config_file(stack).write_text(text := text.replace("  routes:\n", f"  routes:\n    - {route}\n", 1))
+    fetch(f"{stack.url('alertmanager')}/-/reload", method="POST")
+    secret = secrets(stack) / "slack-url"
+    ran = changed(stack, "remove", "slack", "--and-routes")
+    warned = " ".join(ran.result["plan"]["warnings"])
+    assert f"{secret} goes too" in warned
+    assert 'the route {severity="page"} stays, because it sets group_wait too' in warned
+    assert '{matchers: [severity="page"], group_wait: 10s}' in config_file(stack).read_text()
+    assert not secret.exists()
+    undone = stack.monops.run("undo", "--yes")
+    assert undone.code == 0, undone
+    assert SECRET not in undone.stdout + undone.stderr
+    assert (config_file(stack).read_text(), secret.read_text()) == (text, SLACK)
+    assert (secret.stat().st_uid, secret.stat().st_mode & 0o777) == (NOBODY, 0o600)
+
+
 @pytest.mark.parametrize(
     ("words", "code", "parts"),
     [

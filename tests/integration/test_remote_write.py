@@ -221,9 +221,11 @@ def test_remove_takes_one_of_several_by_its_name_or_address(stack: Bed, storage:
     ran = remote_write(stack, "remove", "second", "--yes")
     assert ran.code == 0, ran
     assert ran.result["remotes"] == ["longterm"]
+    assert [path.name for path in kept_secrets(stack).iterdir()] == ["remote-write-longterm-password"]
     assert config_file(stack).read_text() == text
     assert remote_write(stack, "remove", "--yes").code == 0
     assert config_file(stack).read_text() == before
+    assert not list(kept_secrets(stack).iterdir())
 
 
 @pytest.mark.parametrize(

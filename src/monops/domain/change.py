@@ -77,7 +77,8 @@ class FileEdit(msgspec.Struct, frozen=True, kw_only=True):
     def diff(self) -> list[str]:
         """A unified diff, with what sounds like a secret removed."""
         if self.is_secret:
-            return [f"--- {self.path}", f"+++ {self.path}", "(a secret, not shown)"]
+            said = "(a secret, not shown)" if self.after is not None else "(a secret, not shown: the file goes)"
+            return [f"--- {self.path}", f"+++ {self.path}", said]
         before, after = (self.before or "").splitlines(), (self.after or "").splitlines()
         shown = difflib.unified_diff(before, after, self.path, self.path, lineterm="")
         return [line if line.startswith(("---", "+++", "@@")) else _safe(line) for line in shown]

@@ -12,6 +12,8 @@ from monops.domain.routing import Matcher, Routing, read_matchers
 from monops.domain.yaml_edit import has, insert_item, remove, set_value, value_at
 
 _Path = tuple[str | int, ...]
+#: What a route has that is nothing but a way to a receiver, as `receivers set` makes them.
+_PLAIN = frozenset({"matchers", "match", "match_re", "receiver", "continue"})
 #: Routes of these alerts come first and stay so: tests must page nobody, and the dead man's switch must always be told.
 _FIRST = (("monops_test", "true"), ("alertname", "Watchdog"))
 
@@ -157,7 +159,8 @@ def uses(text: str, name: str, *, file: str) -> tuple[str, ...]:
 
 
 def without_receiver(text: str, name: str, *, file: str, and_routes: bool, default: str | None) -> str:
-    """The receiver is gone, and with `and_routes` every route that names it; `default` takes its place at the top.
+    """The receiver is gone, and with `and_routes` every route that is but a way to it; `default` takes its place at
+    the top. A route that says more stays, and leads where the one above it does: see `inheriting`.
 
     Raises NotFound, Refused.
     """
@@ -193,6 +196,33 @@ def without_receiver(text: str, name: str, *, file: str, and_routes: bool, defau
     return text if number is None else remove(text, ("receivers", number), file=file)
 
 
+def inheriting(text: str, name: str, *, file: str, default: str | None) -> tuple[str, ...]:
+    """The routes that stay without this receiver, because there is more to them, in words with who hears then."""
+    root = value_at(text, ("route",), file=file)
+    heir = str(default if root.get("receiver") == name else root.get("receiver"))
+    return tuple(_inheriting(root, name, heir))
+
+
+def _inheriting(route: Any, name: str, heir: str, above: str = "") -> Iterator[str]:
+    for child in route.get("routes") or ():
+        here = " > ".join(part for part in (above, _words(child)) if part)
+        receiver = str(child.get("receiver") or heir)
+        if receiver == name:
+            receiver = heir
+            if _stays(child, name):
+                more = [key for key in child if key not in _PLAIN and key != "routes"]
+                why = f"sets {listed(more)}" if more else "has routes below it"
+                yield f"the route {here or 'of any alert'} stays, because it {why} too: its alerts go to {heir} then"
+        yield from _inheriting(child, name, receiver, here)
+
+
+def _stays(route: Mapping[str, Any], name: str) -> bool:
+    children = route.get("routes") or ()
+    return bool(set(route) - _PLAIN - {"routes"}) or any(
+        child.get("receiver") != name or _stays(child, name) for child in children
+    )
+
+
 def _check_there(routing: Routing, default: str, name: str) -> None:
     if default not in routing.receivers or default == name:
         others = [one for one in routing.receivers if one != name]
@@ -220,8 +250,8 @@ def _words(route: Mapping[str, Any]) -> str:
 
 
 def _unrouted(text: str, at: _Path, *, file: str) -> str:
-    """A route that leads to nobody else is gone; one with routes below it no longer names the receiver."""
-    if has(text, (*at, "routes"), file=file) or at == ("route",):
+    """A route that leads to nobody else is gone; one that says more no longer names the receiver."""
+    if at == ("route",) or set(value_at(text, at, file=file)) - _PLAIN:
         return remove(text, (*at, "receiver"), file=file)
     above = at[:-1]
     siblings = value_at(text, above, file=file)

@@ -30,6 +30,13 @@ class LocalEditedFiles:
                 f"{path} is not UTF-8: {error.reason} at byte {error.start}", remedy=f"mend {path}"
             ) from error
 
+    def mode_and_owner(self, path: str) -> tuple[int, int] | None:
+        try:
+            found = Path(path).stat()
+        except OSError:
+            return None
+        return found.st_mode & 0o7777, found.st_uid
+
     def real(self, path: str) -> str:
         return os.path.realpath(path)
 
@@ -115,8 +122,9 @@ def _write_beside(target: Path, data: bytes, mode: int, owner: int | None) -> No
             if before is not None and (before.st_uid, before.st_gid) != (os.geteuid(), os.getegid()):
                 # It must stay that user's, or a service could not read it any more.
                 os.fchown(file.fileno(), before.st_uid, before.st_gid)
-            elif before is None and owner is not None and owner != os.geteuid():
-                os.fchown(file.fileno(), owner, -1)
+            elif before is None and owner is not None:
+                if owner != os.geteuid():
+                    os.fchown(file.fileno(), owner, -1)
             elif before is None:
                 with contextlib.suppress(PermissionError):
                     os.fchown(file.fileno(), beside.st_uid, beside.st_gid)

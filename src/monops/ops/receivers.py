@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +11,7 @@ from monops.domain.errors import Refused
 from monops.domain.ports import Container
 from monops.domain.receiver_edit import (
     hearing,
+    inheriting,
     keeps_mail_global,
     sample,
     with_default,
@@ -25,6 +26,7 @@ from monops.domain.settled import differences, flattened
 from monops.ops.change_site import ConfigFile, config_file, find_site
 from monops.ops.effective.receivers import read
 from monops.ops.secret_files import SecretFile, check_secret_files, known_secret_file, secret_edit, secret_file
+from monops.ops.secret_left import left_secrets
 from monops.ops.workshop import Workshop
 
 SERVICE = "alertmanager"
@@ -126,16 +128,30 @@ def plan_remove(shop: Workshop, name: str, *, and_routes: bool, default: str | N
         if lost and not hearing(after, labels):
             words = ", ".join(f"{key}={value}" for key, value in labels.items()) or "no labels of its own"
             warnings.append(f"nobody hears any more of an alert with {words}")
-    return _plan(shop, seen, text, [], f"receiver {name} removed", warnings)
+    warnings += inheriting(seen.text, name, file=file, default=default)
+    gone = [settings for _, settings in before.receivers[name].integrations]
+    left = left_secrets(shop, seen.container, seen.file, find_site(shop, seen.container), gone, text)
+    title = f"receiver {name} removed"
+    return _plan(shop, seen, text, [], title, [*warnings, *left.said], left.edits)
 
 
-def _plan(shop: Workshop, seen: Receivers, text: str, secrets: list[FileEdit], title: str, warnings: list[str]) -> Plan:
+def _plan(
+    shop: Workshop,
+    seen: Receivers,
+    text: str,
+    secrets: list[FileEdit],
+    title: str,
+    warnings: list[str],
+    gone: Sequence[FileEdit] = (),
+) -> Plan:
+    """`secrets` are written before the configuration that names them, `gone` are taken away after it."""
     site, file = find_site(shop, seen.container), seen.file
     wanted = differences(readings(seen.text), readings(text), hidden=HIDDEN)
     in_force = read(shop, seen.container)
     edits = list(secrets)
     if text != seen.text:
         edits.append(FileEdit(path=file.path, before=seen.text, after=text, in_place=file.in_place))
+    edits += gone
     if seen.not_in_force and edits:
         warnings.append(
             f"{file.path} was edited since Alertmanager read it: the reload takes that over too "
@@ -149,6 +165,7 @@ def _plan(shop: Workshop, seen: Receivers, text: str, secrets: list[FileEdit], t
         values=(
             *(Value(name, before.get(name, ""), value) for name, value in wanted.items()),
             *(Value(edit.path, "(a secret)" if edit.before else "", "(a secret)") for edit in secrets),
+            *(Value(edit.path, "(a secret)", "") for edit in gone),
         ),
         edits=tuple(edits),
         steps=(Step(means=Means.RELOAD, service=service, interrupts=_INTERRUPTS),) if edits else (),

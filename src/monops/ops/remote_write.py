@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,6 +13,7 @@ from monops.domain.remote_write import label, named, position, readings, remotes
 from monops.domain.settled import differences, flattened
 from monops.ops.change_site import ConfigFile, config_file, find_site
 from monops.ops.secret_files import check_secret_files, known_secret_file, secret_edit, secret_file
+from monops.ops.secret_left import left_secrets
 from monops.ops.workshop import Workshop
 
 SERVICE = "prometheus"
@@ -63,7 +64,8 @@ def plan_set(shop: Workshop, asked: Asked, ask: Ask) -> Plan:
     settings: dict[tuple[str, ...], Any] = {("url",): asked.url, **({("name",): asked.name} if asked.name else {})}
     settings.update(asked.settings)
     secrets = dict(asked.secrets)
-    if ("basic_auth", "username") in settings and PASSWORD not in secrets and not _is_known(shop, seen, now):
+    is_given = PASSWORD in secrets or ("basic_auth", "password_file") in settings
+    if ("basic_auth", "username") in settings and not is_given and not _is_known(shop, seen, now):
         secrets[PASSWORD] = ask(PASSWORD)
     edits: list[FileEdit] = []
     writing: set[str] = set()
@@ -88,7 +90,10 @@ def plan_remove(shop: Workshop, what: str | None) -> Plan:
     number = named(seen.text, what)
     title = f"remote write to {label(remotes(seen.text)[number])} removed"
     text = without_remote(seen.text, number, file=seen.file.path)
-    return _plan(shop, seen, text, [], title, ["what has not been sent there yet stays on Prometheus's own disk only"])
+    site = find_site(shop, seen.container)
+    left = left_secrets(shop, seen.container, seen.file, site, [remotes(seen.text)[number]], text)
+    said = ["what has not been sent there yet stays on Prometheus's own disk only", *left.said]
+    return _plan(shop, seen, text, [], title, said, left.edits)
 
 
 def _is_known(shop: Workshop, seen: Written, now: Mapping[str, str]) -> bool:
@@ -100,12 +105,22 @@ def _is_known(shop: Workshop, seen: Written, now: Mapping[str, str]) -> bool:
     return file is not None and shop.files.read(file.path) is not None
 
 
-def _plan(shop: Workshop, seen: Written, text: str, secrets: list[FileEdit], title: str, warnings: list[str]) -> Plan:
+def _plan(
+    shop: Workshop,
+    seen: Written,
+    text: str,
+    secrets: list[FileEdit],
+    title: str,
+    warnings: list[str],
+    gone: Sequence[FileEdit] = (),
+) -> Plan:
+    """`secrets` are written before the configuration that names them, `gone` are taken away after it."""
     before, in_force = readings(seen.text), readings(seen.config)
     wanted = differences(before, readings(text))
     edits = list(secrets)
     if text != seen.text:
         edits.append(FileEdit(path=seen.file.path, before=seen.text, after=text, in_place=seen.file.in_place))
+    edits += gone
     service = seen.container.service
     return Plan(
         site=find_site(shop, seen.container),
@@ -113,6 +128,7 @@ def _plan(shop: Workshop, seen: Written, text: str, secrets: list[FileEdit], tit
         values=(
             *(Value(name, before.get(name, ""), value) for name, value in wanted.items()),
             *(Value(edit.path, "(a secret)" if edit.before else "", "(a secret)") for edit in secrets),
+            *(Value(edit.path, "(a secret)", "") for edit in gone),
         ),
         edits=tuple(edits),
         steps=(Step(means=Means.RELOAD, service=service, interrupts=_INTERRUPTS),) if edits else (),

@@ -9,6 +9,7 @@ import pytest
 from monops.domain.errors import NotFound, Refused
 from monops.domain.receiver_edit import (
     hearing,
+    inheriting,
     keeps_mail_global,
     with_default,
     with_globals,
@@ -169,6 +170,48 @@ def test_with_its_routes_nothing_of_it_is_left_and_the_rest_is_as_it_was() -> No
     assert "# The worst." in text
     assert heard(text, severity="warning") == heard(text, severity="info") == ()
     assert heard(text, monops_test="true") == ("monops-test",)
+
+
+def test_a_route_that_says_more_stays_and_leads_where_the_one_above_it_does() -> None:
+    own = ROUTED.replace(
+        "      group_wait: 10s\n", "      receiver: slack\n      group_wait: 10s\n      repeat_interval: 1h\n"
+    )
+    text = without_receiver(own, "slack", file=FILE, and_routes=True, default=None)
+    assert [line for line in added(own, text) if "matc" in line] == ["-     - match: {severity: info}"]
+    assert "group_wait: 10s\n      repeat_interval: 1h" in text
+    assert routing_of(text, FILE).root.routes[1].receiver == "nobody"
+    (said,) = inheriting(own, "slack", file=FILE, default=None)
+    assert said.startswith('the route {severity="critical"} stays, because it sets group_wait and repeat_interval too')
+    assert said.endswith("its alerts go to nobody then")
+
+
+def test_a_route_below_one_that_stays_is_said_with_its_way() -> None:
+    own = """\
+route:
+  receiver: slack
+  routes:
+    - matchers: [a="b"]
+      receiver: mail
+      routes:
+        - matchers: [c="d"]
+          receiver: slack
+          group_by: [c]
+    - matchers: [e="f"]
+      receiver: slack
+      routes:
+        - {receiver: slack, continue: true}
+    - matchers: [g="h"]
+      receiver: slack
+      routes:
+        - {matchers: [i="j"], receiver: mail}
+receivers: [{name: slack}, {name: mail}, {name: other}]
+"""
+    assert inheriting(own, "slack", file=FILE, default="other") == (
+        'the route {a="b"} > {c="d"} stays, because it sets group_by too: its alerts go to mail then',
+        'the route {g="h"} stays, because it has routes below it too: its alerts go to other then',
+    )
+    text = without_receiver(own, "slack", file=FILE, and_routes=True, default="other")
+    assert [str(route) for route in routing_of(text, FILE).root.routes] == ['{a="b"}', '{g="h"}']
 
 
 def test_the_last_receiver_stays() -> None:

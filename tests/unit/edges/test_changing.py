@@ -52,6 +52,17 @@ def test_a_file_that_is_not_as_it_was_is_left_alone(tmp_path: Path) -> None:
     assert path.read_text() == "mine"
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a file away")
+def test_a_file_that_went_comes_back_with_its_mode_and_owner(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    os.chown(tmp_path, 1234, -1)
+    for owner in (65534, 0):
+        FILES.replace(str(path), "s", expected=(None,), mode=0o640, owner=owner)
+        assert FILES.mode_and_owner(str(path)) == (0o640, owner)
+        FILES.replace(str(path), None, expected=("s",))
+    assert FILES.mode_and_owner(str(path)) is None
+
+
 def test_a_new_file_has_the_mode_that_was_asked_and_goes_again(tmp_path: Path) -> None:
     path = tmp_path / "secrets" / "f"
     FILES.check_writable(str(path))

@@ -95,6 +95,64 @@ def test_removing_the_only_one_needs_no_name_and_leaves_the_file_as_it_was(world
     assert world.files.texts[CONFIG] == before
 
 
+def test_its_secret_goes_with_it_and_undo_brings_it_back(world: ChangeWorld) -> None:
+    apply(world.shop(), plan_set(world.shop(), ASKED, nobody))
+    world.files.modes[SECRET] = (0o640, 1234)
+    plan = plan_remove(world.shop(), None)
+    assert any(f"{SECRET} goes too" in one for one in plan.warnings)
+    config, secret = plan.edits
+    # The configuration first: nothing is to name a file that is gone.
+    assert (config.path, secret.path, secret.after, secret.is_secret) == (CONFIG, SECRET, None, True)
+    assert "hunter2" not in str([edit.diff() for edit in plan.edits]) + str(plan.values) + str(plan.warnings)
+    apply(world.shop(), plan)
+    assert SECRET not in world.files.texts
+    apply(world.shop(), plan_undo(world.shop(), FOLDER, None))
+    assert (world.files.texts[SECRET], world.files.modes[SECRET]) == ("hunter2", (0o640, 1234))
+
+
+def test_a_secret_that_another_names_stays_and_it_is_said(world: ChangeWorld) -> None:
+    inside = "/etc/prometheus/secrets/prometheus/remote-write-longterm-password"
+    apply(world.shop(), plan_set(world.shop(), ASKED, nobody))
+    other = Asked(
+        url="http://other/",
+        name="second",
+        settings={("basic_auth", "username"): "u", ("basic_auth", "password_file"): inside},
+    )
+    apply(world.shop(), plan_set(world.shop(), other, nobody))
+    plan = plan_remove(world.shop(), "longterm")
+    assert [edit.path for edit in plan.edits] == [CONFIG]
+    assert f"the secret file {SECRET} stays: the remote write to second names it too" in plan.warnings
+
+
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        ("scrape_configs: [{job_name: j, authorization: {credentials_file: secrets/prometheus/s}}]", "the job j names"),
+        ("scrape_config_files: [more/*.yml]", "scrape_config_files of /stack/prometheus.yml perhaps"),
+    ],
+)
+def test_whatever_may_name_a_secret_keeps_it(world: ChangeWorld, lines: str, says: str) -> None:
+    path = f"{FOLDER}/secrets/prometheus/s"
+    world.files.texts[path] = "x"
+    inside = "/etc/prometheus/secrets/prometheus/s"
+    entry = f"remote_write: [{{url: 'http://x/', basic_auth: {{password_file: {inside}}}}}]"
+    world.files.texts[CONFIG] = f"{lines}\n{entry}\n"
+    world.reload()
+    plan = plan_remove(world.shop(), None)
+    assert [edit.path for edit in plan.edits] == [CONFIG]
+    assert any(says in one for one in plan.warnings)
+
+
+def test_a_secret_that_is_not_the_stacks_own_stays(world: ChangeWorld) -> None:
+    world.files.texts[f"{FOLDER}/mine"] = "x"
+    entry = "remote_write: [{url: 'http://x/', basic_auth: {password_file: /etc/prometheus/mine}}]"
+    world.files.texts[CONFIG] = f"{entry}\n"
+    world.reload()
+    plan = plan_remove(world.shop(), None)
+    assert [edit.path for edit in plan.edits] == [CONFIG]
+    assert "the secret file /stack/mine stays: it is not in the stack's own folder /stack/secrets" in plan.warnings
+
+
 def test_a_path_is_here_only_if_a_folder_of_this_machine_has_it(world: ChangeWorld) -> None:
     mounts = (
         Mount(type="bind", name="", source="/stack", destination="/etc/prometheus"),

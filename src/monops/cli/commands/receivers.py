@@ -159,7 +159,10 @@ def test(settings: Settings, name: str, listen: str | None, within: int) -> int:
 def remove(
     settings: Settings, name: str, and_routes: bool, default: str | None, dry_run: bool, yes: bool, seconds: int
 ) -> int:
-    """Take a receiver away. Its secret files stay, for `monops undo`."""
+    """Take a receiver away, and its secret files where nothing else names them; `monops undo` brings them back.
+
+    With --and-routes, a route that sets more than its conditions stays, and leads where the one above it does.
+    """
     wiring = Wiring(settings)
     words = [name, *(["--and-routes"] if and_routes else []), *(["--default", default] if default else [])]
     with wiring.progress:

@@ -117,7 +117,8 @@ def set_(settings: Settings, /, url: str, dry_run: bool, yes: bool, seconds: int
 @WAIT
 @click.pass_obj
 def remove(settings: Settings, what: str | None, dry_run: bool, yes: bool, seconds: int) -> int:
-    """Write there no longer. What is there stays there; the secret's file stays, for `monops undo`."""
+    """Write there no longer. What is there stays there; the secret's file goes where nothing else names it, and
+    `monops undo` brings it back."""
     wiring = Wiring(settings)
     with wiring.progress:
         shop = wiring.workshop(shlex.join(["remote-write", "remove", *([what] if what else [])]))

@@ -16,6 +16,10 @@ class EditedFiles(Protocol):
         """None where there is none. Raises ConfigurationError for what is not UTF-8, MonopsError where refused."""
         ...
 
+    def mode_and_owner(self, path: str) -> tuple[int, int] | None:
+        """Of the file; None where there is none."""
+        ...
+
     def real(self, path: str) -> str:
         """Where the path leads, links followed."""
         ...
