@@ -154,6 +154,8 @@ class MemoryCompose:
 class FakeTools:
     """promtool, which finds fault with what holds `wrong`."""
 
+    fault: str = "parsing: field wrong"
+
     def config_path(self, service: str) -> str:
         return "/etc/prometheus/prometheus.yml"
 
@@ -162,9 +164,7 @@ class FakeTools:
 
     def apart(self, service: str, files: Mapping[str, bytes], words: Sequence[str]) -> Helper:
         is_wrong = any(b"wrong" in data for data in files.values())
-        return Helper(
-            exit_code=int(is_wrong), output="Checking x\n  FAILED: parsing: field wrong\n" if is_wrong else ""
-        )
+        return Helper(exit_code=int(is_wrong), output=f"Checking x\n  FAILED: {self.fault}\n" if is_wrong else "")
 
 
 @dataclass

@@ -265,6 +265,17 @@ def test_what_is_wrong_is_said_before_anything_changes(
     assert config_file(stack).read_text() == before
 
 
+def test_what_amtool_misses_is_in_the_command_that_is_the_remedy(stack: Bed, before: str) -> None:
+    ran = receivers(stack, "set", "telegram", "--default", "--yes", as_json=False)
+    ran.is_one_error(12, "amtool refuses the setting chat_id")
+    assert ran.remedies == ["monops receivers set telegram --default --set chat_id=CHAT_ID"]
+    words = ("set", "telegram", "--set", "chat_id=somebody", "--default")
+    ran = receivers(stack, *words, "--yes", as_json=False)
+    ran.is_one_error(12, "amtool refuses the setting chat_id", "cannot unmarshal")
+    assert ran.remedies == ["monops receivers set telegram --set chat_id=10 --default"]
+    assert config_file(stack).read_text() == before
+
+
 def test_without_a_terminal_and_without_yes_nothing_changes(stack: Bed, before: str) -> None:
     words = ("set", "webhook", "--url", "http://a.example.com/x", "--no-send-resolved", "--route", "severity=info")
     ran = receivers(stack, *words, as_json=False)

@@ -252,6 +252,24 @@ def test_what_is_wrong_is_said_before_anything_changes(
     assert config_file(stack).read_text() == before
 
 
+@pytest.mark.parametrize(
+    ("typed", "remedy"),
+    [
+        ("no_such_thing=1", ""),
+        ("max_shards=9", " --set queue_config.max_shards=9"),
+        ("queue_config.max_shards=abc", " --set queue_config.max_shards=10"),
+        ("remote_timeout=5", " --set remote_timeout=30s"),
+    ],
+)
+def test_a_setting_that_promtool_refuses_is_named_with_the_command_that_is_right(
+    stack: Bed, before: str, typed: str, remedy: str
+) -> None:
+    ran = remote_write(stack, "set", "http://a/write", "--set", typed, "--yes", as_json=False)
+    ran.is_one_error(12, f"promtool refuses the setting {typed.partition('=')[0]} in")
+    assert ran.remedies == [f"monops remote-write set http://a/write{remedy}"]
+    assert config_file(stack).read_text() == before
+
+
 def test_without_a_terminal_and_without_yes_nothing_changes(stack: Bed, before: str) -> None:
     remote_write(stack, "set", "http://a.example.com/write", as_json=False).is_one_error(2, "nobody is at a terminal")
     assert config_file(stack).read_text() == before

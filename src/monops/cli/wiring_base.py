@@ -56,7 +56,8 @@ class BaseWiring:
         """NAME=VALUE words. Raises UsageFault."""
         found = [(name, value) for name, equals, value in (word.partition("=") for word in words) if equals and name]
         if len(found) != len(words):
-            raise UsageFault(f"{flag} wants NAME=VALUE", remedy=f"for example: {flag} severity=critical")
+            example = "routing_key=FILE" if flag == "--secret" else "severity=critical"
+            raise UsageFault(f"{flag} wants NAME=VALUE", remedy=f"{flag} {example}")
         return found
 
     def secret_file(self, path: str | None) -> str | None:

@@ -124,7 +124,7 @@ class StackWiring(BaseWiring):
         outside = self.outside()
         host, _, port = (listen or "").rpartition(":")
         if listen and not (host and port.isdigit()):
-            raise UsageFault(f"--listen {listen!r} is no address", remedy="--listen 172.17.0.1:9096")
+            raise UsageFault(f"--listen {listen!r} is no address", remedy="monops alerts test --listen 172.17.0.1:9096")
         if not listen:
             bridge = next((one.gateway for one in outside.engine.networks() if one.name == "bridge"), "")
             host, port = bridge or "127.0.0.1", "9096"

@@ -10,6 +10,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from monops.domain.editing import opened
 from monops.domain.errors import Refused
 from monops.domain.yaml_edit import Path, has, insert_item, replace_within, set_value, value_at
 
@@ -61,7 +62,7 @@ def find_flag(text: str, service: str, flag: str, *, file: str) -> Flag | None:
                 following = words[number + 1]
                 found.append(Flag(path=path, item=number + 1 if is_list else None, joined="", value=following))
     if len(found) > 1:
-        raise Refused(f"{flag} is in the command of {service} twice, in {file}", remedy=f"take one away in {file}")
+        raise Refused(f"{flag} is in the command of {service} twice, in {file}", remedy=opened(file))
     return found[0] if found else None
 
 

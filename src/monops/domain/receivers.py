@@ -6,7 +6,7 @@ Source: prometheus.io/docs/alerting/latest/configuration; prometheus/alertmanage
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -60,7 +60,7 @@ class Wanted:
 def check_name(name: str) -> str:
     """Raises UsageFault for a name that nobody could type again."""
     if not _NAME.fullmatch(name):
-        raise UsageFault(f"{name!r} is no name for a receiver", remedy="letters, digits, - and _: --name on-call")
+        raise UsageFault(f"{name!r} is no name for a receiver: letters, digits, - and _", remedy="--name on-call")
     return name
 
 
@@ -75,32 +75,33 @@ def check_kind(kind: str) -> str:
 
 def unknown_kind(kind: str, version: str) -> UsageFault:
     return UsageFault(
-        f"{version} knows no receiver of type {kind!r}." + did_you_mean(kind, KINDS),
-        remedy=f"take one of {listed(KINDS)}",
+        f"{version} knows no receiver of type {kind!r}, but {listed(KINDS)}." + did_you_mean(kind, KINDS),
+        remedy="monops receivers set --help",
     )
 
 
-def check_url(text: str, what: str) -> str:
-    """An http address. Raises UsageFault, without showing it: it may be a secret."""
+def check_url(text: str, what: str, right: str = "--url-file FILE") -> str:
+    """An http address. Raises UsageFault, without showing it: it may be a secret. `right` is the option that has it."""
     try:
         parts = urlsplit(text)
         is_right = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
     except ValueError:
         is_right = False
     if not is_right or any(char.isspace() for char in text):
-        raise UsageFault(f"{what} is no address of http or https", remedy="it begins with https:// and a host's name")
+        raise UsageFault(f"{what} is no address of http or https", remedy=right)
     return text
 
 
 def check_open_url(text: str) -> str:
     """An address that may be written into the configuration. Raises UsageFault for one that holds a secret."""
-    check_url(text, f"--url {without_secret_value('', text, '') if '@' not in text else ''}".strip())
+    shown = without_secret_value("", text, "") if "@" not in text else ""
+    check_url(text, f"--url {shown}".strip(), "--url http://host.docker.internal:9097/alerts")
     parts = urlsplit(text)
     has_token = any(_TOKEN.fullmatch(part) for part in parts.path.split("/"))
     if parts.username or parts.password or parts.query or has_token or without_secret_value("", text, "") != text:
         raise UsageFault(
             "the address given with --url holds a secret, and what is typed is seen by all (ps, the shell's history)",
-            remedy="write it into a file of mode 0600, and: --url-file FILE; or leave it out, and monops asks for it",
+            remedy="--url-file FILE",
         )
     return text
 
@@ -121,21 +122,23 @@ def check_smarthost(text: str) -> str:
     return text
 
 
-def read_settings(words: Sequence[str]) -> dict[tuple[str, ...], Any]:
+def read_settings(
+    words: Sequence[str], secret_option: Callable[[str], str] = "--secret {}=FILE".format
+) -> dict[tuple[str, ...], Any]:
     """`--set http_config.proxy_url=…` words. Values as `_value` has them.
 
-    Raises UsageFault for what is no setting, and for a secret: those go into files.
+    Raises UsageFault for what is no setting, and for a secret: those go into files, by `secret_option` of their name.
     """
     found: dict[tuple[str, ...], Any] = {}
     for word in words:
         name, equals, value = word.partition("=")
         path = tuple(name.split("."))
         if not equals or not all(re.fullmatch(r"[a-z][a-z0-9_]*", part) for part in path):
-            raise UsageFault(f"--set wants NAME=VALUE, not {name!r}", remedy="--set routing_key_file=/run/secrets/key")
+            raise UsageFault(f"--set wants NAME=VALUE, not {name!r}", remedy="--set http_config.follow_redirects=false")
         if is_secret_setting(path[-1]):
             raise UsageFault(
                 f"{name} is a secret, and what is typed is seen by all (ps, the shell's history)",
-                remedy=f"write it into a file, and: --secret {name}=FILE",
+                remedy=secret_option(name),
             )
         found[path] = _value(value)
     return found
@@ -160,7 +163,7 @@ def check_matchers(text: str) -> str:
     except ValueError as error:
         raise UsageFault(f"--route {error}", remedy="--route severity=critical") from error
     if not matchers:
-        raise UsageFault("--route says no condition", remedy="--route severity=critical; or for all others: --default")
+        raise UsageFault("--route says no condition", remedy="--route severity=critical")
     return ", ".join(map(str, matchers))
 
 

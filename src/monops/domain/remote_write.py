@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -198,16 +199,30 @@ def check_url(text: str) -> str:
             f"{without_secret(text)} is no address of http or https",
             remedy="monops remote-write set http://victoria-metrics:8428/api/v1/write",
         )
-    if (
-        parts.username
-        or parts.password
-        or any(is_secret_setting(one.partition("=")[0]) for one in parts.query.split("&"))
-    ):
+    has_user = bool(parts.username or parts.password)
+    has_token = any(is_secret_setting(one.partition("=")[0]) for one in parts.query.split("&"))
+    if has_user or has_token:
+        host = parts.netloc.rpartition("@")[2]
+        plain = f"{parts.scheme}://{host}{parts.path}"
+        shown = f"{parts.scheme}://{'…@' if has_user else ''}{host}{parts.path}{'?…' if parts.query else ''}"
+        hidden = [
+            what for what, is_there in (("its user", has_user), ("its parameters", bool(parts.query))) if is_there
+        ]
+        way = "--basic-auth-user NAME --password-file FILE" if has_user else "--bearer-token-file FILE"
         raise UsageFault(
-            f"{parts.scheme}://…@{parts.hostname} holds a secret, and an address is seen by all",
-            remedy="leave it out of the address: --basic-auth-user NAME --password-file FILE",
+            f"{shown} ({listed(hidden)} not shown) holds a secret, and an address is seen by all",
+            remedy=f"monops remote-write set {shlex.quote(plain)} {way}",
         )
     return text
+
+
+def secret_option(setting: str) -> str:
+    """How a secret is given that is no argument."""
+    if setting == "basic_auth.password":
+        return "--basic-auth-user NAME --password-file FILE"
+    if setting in ("authorization.credentials", "bearer_token"):
+        return "--bearer-token-file FILE"
+    return f"--set {setting}_file=/run/secrets/FILE"
 
 
 def position(text: str, *, url: str, name: str | None) -> int | None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from monops.domain.editing import opened
 from monops.domain.errors import ConfigurationError, NotFound, UsageFault
 from monops.domain.nearest import did_you_mean
 from monops.domain.yaml_text import quoted, read_yaml, scalar
@@ -175,9 +176,10 @@ def _root(text: str, file: str) -> Any:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
         where = getattr(error, "problem_mark", None)
-        line = f", line {where.line + 1}" if where is not None else ""
+        number = where.line + 1 if where is not None else 0
+        line = f", line {number}" if number else ""
         problem = getattr(error, "problem", None) or str(error).partition("\n")[0]
-        raise ConfigurationError(f"{file} is not YAML{line}: {problem}", remedy=f"mend {file}") from error
+        raise ConfigurationError(f"{file} is not YAML{line}: {problem}", remedy=opened(file, number)) from error
     if root is None:
         return None
     if isinstance(root, yaml.ScalarNode) and root.tag == _NULL:

@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from monops.domain.editing import opened
 from monops.domain.errors import ConfigurationError, Refused
 
 MERGE = "tag:yaml.org,2002:merge"
@@ -27,15 +28,16 @@ def root_of(text: str, file: str) -> Any:
         return yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark is not None else ""
+        number = mark.line + 1 if mark is not None else 0
+        line = f", line {number}" if number else ""
         problem = getattr(error, "problem", None) or str(error).partition("\n")[0]
         if "expected a single document" in str(error):
             problem = "it has several documents"
         raise ConfigurationError(
-            f"{file} is not YAML that monops can edit{line}: {problem}", remedy=f"mend {file}"
+            f"{file} is not YAML that monops can edit{line}: {problem}", remedy=opened(file, number)
         ) from error
     except RecursionError as error:
-        raise ConfigurationError(f"{file} is nested too deeply", remedy=f"mend {file}") from error
+        raise ConfigurationError(f"{file} is nested too deeply", remedy=opened(file)) from error
 
 
 def start_of(node: Any) -> int:
@@ -156,10 +158,11 @@ def check_unique(root: Any, path: Sequence[str | int], file: str) -> None:
     node = root
     for part in path:
         if isinstance(node, yaml.MappingNode):
-            twice = [key for key, _ in node.value if isinstance(key, yaml.ScalarNode) and key.value == str(part)]
-            if len(twice) > 1:
-                lines = " and ".join(str(key.start_mark.line + 1) for key in twice)
-                raise Refused(f"{part} is in {file} twice, in lines {lines}", remedy=f"take one away in {file}")
+            keys = [key for key, _ in node.value if isinstance(key, yaml.ScalarNode) and key.value == str(part)]
+            lines = [key.start_mark.line + 1 for key in keys]
+            if len(lines) > 1:
+                said = " and ".join(map(str, lines))
+                raise Refused(f"{part} is in {file} twice, in lines {said}", remedy=opened(file, lines[-1]))
         node = value_of(node, part)
         if node is None:
             return

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from monops.domain.change import is_torn
+from monops.domain.editing import opened
 from monops.domain.errors import ConfigurationError, MonopsError, Refused
 
 
@@ -27,7 +28,7 @@ class LocalEditedFiles:
             return data.decode()
         except UnicodeDecodeError as error:
             raise ConfigurationError(
-                f"{path} is not UTF-8: {error.reason} at byte {error.start}", remedy=f"mend {path}"
+                f"{path} is not UTF-8: {error.reason} at byte {error.start}", remedy=opened(path)
             ) from error
 
     def mode_and_owner(self, path: str) -> tuple[int, int] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,11 +10,13 @@ from monops.domain.change import FileEdit, Means, Plan
 from monops.domain.errors import ConfigurationError, MonopsError, Refused
 from monops.domain.nearest import listed
 from monops.domain.rebuild import without_secret
+from monops.domain.typed_command import mended
 from monops.ops.change_live import hashes_in_force
 from monops.ops.change_site import config_file
 from monops.ops.change_watch import refuse_paused
 from monops.ops.workshop import Workshop
 
+_AMTOOL = "amtool: error: failed to validate 1 file(s)"
 _HASH = "com.docker.compose.config-hash"
 #: Service -> its own tool's question. What the file names need not be there: secrets, rules, targets stay as they are.
 _TOOLS = {
@@ -89,11 +92,25 @@ def _check_by_tool(shop: Workshop, plan: Plan, edit: FileEdit) -> None:
             continue
         name = found.inside.rpartition("/")[2]
         said = shop.tools.apart(service, {name: edit.after.encode()}, (*words, name))
-        if said.exit_code != 0:
-            lines = [line.strip() for line in said.output.splitlines() if line.strip()]
-            first = next((n for n, line in enumerate(lines) if "FAILED" in line or "error" in line.lower()), 0)
-            why = without_secret(" ".join(lines[first:]).removeprefix("FAILED: "))
+        if said.exit_code == 0:
+            continue
+        old = shop.tools.apart(service, {name: (edit.before or "").encode()}, (*words, name))
+        why = _why(said.output)
+        if old.exit_code != 0:
+            container = shop.container(service).name
             raise ConfigurationError(
-                f"{words[0]} refuses the changed {edit.path}: {why}",
-                remedy=f"{words[0]} {' '.join(words[1:3])} {edit.path}",
+                f"{words[0]} refuses {edit.path} even as it is: {_why(old.output)}",
+                remedy=shlex.join(["docker", "exec", container, *words, found.inside]),
             )
+        right = mended(shop.command, why)
+        what = f"the setting {right.setting} in {edit.path}" if right.setting else f"the changed {edit.path}"
+        raise ConfigurationError(f"{words[0]} refuses {what}: {why}", remedy=right.command)
+
+
+def _why(output: str) -> str:
+    """What a tool found wrong, in one line."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    # What amtool has to say beside that may come anywhere.
+    lines = [line.removesuffix(_AMTOOL).strip() for line in lines if line != _AMTOOL]
+    first = next((n for n, line in enumerate(lines) if "FAILED" in line or "error" in line.lower()), 0)
+    return without_secret(" ".join(lines[first:]).partition("FAILED: ")[2] or " ".join(lines[first:]))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from monops.domain.editing import opened
 from monops.domain.errors import ConfigurationError, MonopsError, NotFound, UsageFault
 from monops.domain.nearest import did_you_mean, listed
 from monops.domain.ports import Progress, ScrapeTarget, StackFolder
@@ -97,7 +98,7 @@ def _check_labels(labels: Mapping[str, str]) -> None:
     """One that Prometheus refuses would cost it the whole file."""
     for name, value in labels.items():
         if not _LABEL_NAME.fullmatch(name):
-            raise UsageFault(f"{name!r} is no name of a label", remedy="letters, digits and _: --label zone=eu-1")
+            raise UsageFault(f"{name!r} is no name of a label: letters, digits and _", remedy="--label zone=eu-1")
         if not value.isprintable():
             raise UsageFault(f"the label {name} has a value that cannot be printed", remedy=f"--label {name}=text")
 
@@ -108,7 +109,7 @@ def _edit(folder: StackFolder, path: str, change: Callable[[str], str]) -> None:
     except UnicodeDecodeError as error:
         raise ConfigurationError(
             f"{folder.path}/{path} is not UTF-8: {error.reason} at byte {error.start}",
-            remedy=f"mend {folder.path}/{path}",
+            remedy=opened(f"{folder.path}/{path}"),
         ) from error
     folder.write(path, change(before).encode())
 

@@ -141,8 +141,28 @@ def test_what_is_no_address_is_refused(url: str) -> None:
         check_url(url)
 
 
-@pytest.mark.parametrize("url", ["http://u:hunter2@a/x", "https://a/x?token=hunter2"])
-def test_an_address_with_a_secret_is_refused_without_showing_it(url: str) -> None:
+@pytest.mark.parametrize(
+    ("url", "shown", "remedy"),
+    [
+        (
+            "http://u:hunter2@a:81/x",
+            "http://…@a:81/x (its user not shown)",
+            "monops remote-write set http://a:81/x --basic-auth-user NAME --password-file FILE",
+        ),
+        (
+            "https://a/x?b=1&token=hunter2",
+            "https://a/x?… (its parameters not shown)",
+            "monops remote-write set https://a/x --bearer-token-file FILE",
+        ),
+        (
+            "https://u@a/?token=hunter2",
+            "https://…@a/?… (its user and its parameters not shown)",
+            "monops remote-write set https://a/ --basic-auth-user NAME --password-file FILE",
+        ),
+    ],
+)
+def test_an_address_with_a_secret_is_refused_without_showing_it(url: str, shown: str, remedy: str) -> None:
     with pytest.raises(UsageFault, match="secret") as caught:
         check_url(url)
+    assert (caught.value.message.partition(" holds")[0], caught.value.remedy) == (shown, remedy)
     assert "hunter2" not in caught.value.message + caught.value.remedy

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import msgspec
 import pytest
-from tests.fakes.change_world import COMPOSE, CONFIG, FOLDER, ChangeWorld
+from tests.fakes.change_world import COMPOSE, CONFIG, FOLDER, ChangeWorld, FakeTools
 from tests.fakes.fake_outside import Killed
 
 from monops.domain.change import Entry, FileEdit, Means, Plan, State, Step, Value
@@ -189,6 +190,29 @@ def test_what_compose_or_promtool_refuses_is_refused(world: ChangeWorld) -> None
     edit = FileEdit(path=CONFIG, before="global: {}\n", after="wrong: 1\n")
     with pytest.raises(ConfigurationError, match=r"promtool refuses the changed .*: parsing: field wrong"):
         check(world.shop(), plan_of(world, edit, means=Means.RELOAD))
+
+
+def test_a_setting_that_promtool_does_not_know_is_named_with_the_command_without_it(world: ChangeWorld) -> None:
+    shop = replace(
+        world.shop(),
+        tools=FakeTools("yaml: unmarshal errors:\n  line 1: field wrong not found in type config.plain"),
+        command="monops remote-write set http://x/ --set wrong=1",
+    )
+    edit = FileEdit(path=CONFIG, before="global: {}\n", after="wrong: 1\n")
+    with pytest.raises(ConfigurationError, match=f"promtool refuses the setting wrong in {CONFIG}") as caught:
+        check(shop, plan_of(world, edit, means=Means.RELOAD))
+    assert caught.value.remedy == "monops remote-write set http://x/"
+
+
+def test_a_file_that_was_broken_before_is_no_fault_of_the_change(world: ChangeWorld) -> None:
+    world.files.texts[CONFIG] = "wrong: 1\n"
+    edit = FileEdit(path=CONFIG, before="wrong: 1\n", after="wrong: 1\nglobal: {}\n")
+    with pytest.raises(ConfigurationError, match="even as it is") as caught:
+        check(world.shop(), plan_of(world, edit, means=Means.RELOAD))
+    # Where promtool is, and the file as it has it.
+    assert caught.value.remedy == (
+        "docker exec p-prometheus-1 promtool check config --syntax-only /etc/prometheus/prometheus.yml"
+    )
 
 
 def test_a_read_only_file_is_refused(world: ChangeWorld) -> None:

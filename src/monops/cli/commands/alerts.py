@@ -9,6 +9,7 @@ import click
 
 from monops.cli.settings import Settings
 from monops.cli.show import ago, counted, show_json, show_lines, table
+from monops.cli.whole_command import whole
 from monops.cli.wiring import Wiring
 from monops.domain.exits import Exit
 from monops.ops.alerts_list import STATES, AlertLine, AlertList, list_alerts
@@ -28,7 +29,8 @@ def COMMAND() -> None:  # noqa: N802 - the name by which commands are found
 def list_(settings: Settings, states: tuple[str, ...], labels: tuple[str, ...]) -> int:
     """What is firing, pending, silenced or inhibited, the worst first."""
     wiring = Wiring(settings)
-    wanted = set(wiring.pairs("--label", labels))
+    with whole("monops alerts list"):
+        wanted = set(wiring.pairs("--label", labels))
     found = list_alerts(wiring.live())
     lines = tuple(
         line for line in found.lines if (not states or line.state in states) and wanted <= line.all_labels.items()
@@ -109,7 +111,8 @@ def routes(settings: Settings, words: tuple[str, ...]) -> int:
     """Who would hear of an alert with these labels, by the configuration in force."""
     wiring = Wiring(settings)
     pairs = [pair for word in words for pair in word.split(",") if pair]
-    labels = dict(wiring.pairs("--labels", pairs))
+    with whole("monops alerts routes"):
+        labels = dict(wiring.pairs("--labels", pairs))
     taken = routes_for(wiring.alert_path().routing(), labels)
     if settings.as_json:
         result = [{name: getattr(one, name) for name in one.__dataclass_fields__} for one in taken]

@@ -12,6 +12,7 @@ from monops.cli.secret_input import asked_secret, given_secret, typed
 from monops.cli.settings import Settings
 from monops.cli.show import show_json, show_lines, table
 from monops.cli.show_change import DRY_RUN, EPILOG, WAIT, YES, Afterwards, carry_out
+from monops.cli.whole_command import whole
 from monops.cli.wiring import Wiring
 from monops.domain.errors import UsageFault
 from monops.domain.exits import Exit
@@ -101,7 +102,8 @@ def set_(settings: Settings, /, kind: str, dry_run: bool, yes: bool, seconds: in
     kept in a file that only Alertmanager may read.
     """
     wiring = Wiring(settings)
-    asked = _asked(wiring, check_kind(kind), given)
+    with whole(shlex.join(["monops", "receivers", "set", check_kind(kind)])):
+        asked = _asked(wiring, kind, given)
     names = {
         "sender": "--from",
         "words": "--set",
@@ -189,10 +191,11 @@ def _asked(wiring: Wiring, kind: str, given: dict[str, Any]) -> Asked:
     for name in ("url", "url_file", "channel", "title", "text", "to", "sender", "smarthost", "user", "password_file"):
         if given[name] is not None and name not in allowed:
             flag = "--from" if name == "sender" else "--" + name.replace("_", "-")
-            remedy = "monops receivers set --help; other settings: --set NAME=VALUE, other secrets: --secret NAME=FILE"
+            remedy = "monops receivers set --help"
             if flag == "--url" and "url_file" in allowed:
-                remedy = "its address is a secret: --url-file FILE; or leave it out, and monops asks for it"
-            raise UsageFault(f"a receiver of type {kind} has no {flag}", remedy=remedy)
+                remedy = "--url-file FILE"
+            is_secret = ", because its address is a secret" if remedy == "--url-file FILE" else ""
+            raise UsageFault(f"a receiver of type {kind} has no {flag}{is_secret}", remedy=remedy)
     checks = {"to": check_addresses, "smarthost": check_smarthost, "url": check_open_url}
     names = {"sender": "from", "user": "auth_username"}
     settings: dict[tuple[str, ...], Any] = {}
@@ -222,7 +225,7 @@ def _secrets(wiring: Wiring, kind: str, given: dict[str, Any]) -> dict[str, str]
         if value is not None:
             found[own] = value if is_mail else check_url(value, f"what stands in {path or _URL}")
     elif given["url"] is not None and given["url_file"] is not None:
-        raise UsageFault("--url and --url-file are the same thing twice", remedy="take one of them")
+        raise UsageFault("--url and --url-file are the same thing twice", remedy="--url-file FILE")
     for name, path in wiring.pairs("--secret", given["secrets"]):
         value = given_secret(wiring, path, "")
         found[name.removesuffix("_file")] = value or ""
@@ -265,7 +268,9 @@ def _tried(wiring: Wiring, shop: Workshop, name: str, listen: str | None, within
         return try_receiver(shop, trials, name, run, within=within)
     host, _, port = listen.rpartition(":")
     if not host or not port.isdigit():
-        raise UsageFault(f"--listen {listen!r} is no address", remedy="--listen 172.17.0.1:9096")
+        raise UsageFault(
+            f"--listen {listen!r} is no address", remedy=f"monops receivers test {name} --listen 172.17.0.1:9096"
+        )
     with wiring.alert_path().listen(host, int(port)) as listener:
         return try_receiver(shop, trials, name, run, within=within, listener=listener)
 

@@ -13,12 +13,13 @@ from monops.cli.secret_input import asked_secret, given_secret, typed
 from monops.cli.settings import Settings
 from monops.cli.show import show_json, show_lines, table
 from monops.cli.show_change import DRY_RUN, EPILOG, WAIT, YES, Afterwards, carry_out
+from monops.cli.whole_command import whole
 from monops.cli.wiring import Wiring
 from monops.domain.change import Plan
 from monops.domain.errors import UsageFault
 from monops.domain.exits import Exit
 from monops.domain.receivers import read_settings
-from monops.domain.remote_write import Queue, check_url, label, remotes
+from monops.domain.remote_write import Queue, check_url, label, remotes, secret_option
 from monops.ops.change_undo import home, plan_undo
 from monops.ops.remote_write import PASSWORD, TOKEN, Asked, plan_remove, plan_set
 from monops.ops.remote_write_health import Fare, counts, look, wait_for_samples
@@ -74,7 +75,9 @@ def set_(settings: Settings, /, url: str, dry_run: bool, yes: bool, seconds: int
     Prometheus may read. Afterwards monops waits until the first samples have arrived, or says why they have not.
     """
     wiring = Wiring(settings)
-    asked = _asked(wiring, check_url(url), given)
+    command = shlex.join(["monops", "remote-write", "set", check_url(url)])
+    with whole(command):
+        asked = _asked(wiring, url, given)
     names = {"user": "--basic-auth-user", "token_file": "--bearer-token-file", "words": "--set"}
     with wiring.progress:
         shop = wiring.workshop(shlex.join(["remote-write", "set", url, *typed(given, names)]))
@@ -83,7 +86,7 @@ def set_(settings: Settings, /, url: str, dry_run: bool, yes: bool, seconds: int
 
         def make() -> Plan:
             before.update(counts(shop, shop.container("prometheus")))
-            return plan_set(shop, asked, _ask)
+            return plan_set(shop, asked, lambda _: _ask(command))
 
         code = carry_out(
             settings,
@@ -140,7 +143,7 @@ def _asked(wiring: Wiring, url: str, given: dict[str, Any]) -> Asked:
     secrets: dict[tuple[str, str], str] = {}
     token = given_secret(wiring, given["token_file"], "" if given["user"] else _TOKEN)
     if given["user"] and token is not None:
-        raise UsageFault("a user with a password, and a token: one of them", remedy="leave --bearer-token-file out")
+        raise UsageFault("a user with a password, and a token: one of them", remedy="--bearer-token-file FILE")
     if given["user"]:
         settings[("basic_auth", "username")] = given["user"]
         password = given_secret(wiring, given["password_file"], _PASSWORD)
@@ -152,12 +155,13 @@ def _asked(wiring: Wiring, url: str, given: dict[str, Any]) -> Asked:
         secrets[TOKEN] = token
     if given["send_exemplars"] is not None:
         settings[("send_exemplars",)] = given["send_exemplars"]
-    settings.update(read_settings(given["words"]))
+    settings.update(read_settings(given["words"], secret_option))
     return Asked(url=url, name=given["name"], settings=settings, secrets=secrets)
 
 
-def _ask(_: tuple[str, str]) -> str:
-    return asked_secret("the password at the remote storage", f"--password-file FILE; or set the variable {_PASSWORD}")
+def _ask(command: str) -> str:
+    remedy = f"{command} --basic-auth-user NAME --password-file FILE; or set the variable {_PASSWORD}"
+    return asked_secret("the password at the remote storage", remedy)
 
 
 # --- showing ---------------------------------------------------------------------------------------

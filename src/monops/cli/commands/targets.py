@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ import click
 from monops.cli.settings import Settings
 from monops.cli.show import show_json, show_lines
 from monops.cli.show_targets import TargetsGroup, jobs_of, show_targets
+from monops.cli.whole_command import whole
 from monops.cli.wiring import Wiring
 from monops.domain.exits import Exit
 from monops.domain.ports import ScrapeTarget
@@ -53,9 +55,9 @@ def COMMAND(ctx: click.Context, probe: bool) -> int | None:  # noqa: N802 - the 
 def add(settings: Settings, job: str, address: str, labels: tuple[str, ...], seconds: int) -> int:
     """Scrape ADDRESS as part of JOB: into targets/JOB.yml, which Prometheus reads by itself."""
     wiring = Wiring(settings)
-    chosen = dict(wiring.pairs("--label", labels))
     within = timedelta(seconds=seconds)
-    with wiring.progress:
+    with whole(shlex.join(["monops", "targets", "add", job, address])), wiring.progress:
+        chosen = dict(wiring.pairs("--label", labels))
         done = add_target(wiring.own_folder(), wiring.live(), wiring.progress, job, address, chosen, within=within)
     is_up = done.seen is not None and done.seen.health == "up"
     if settings.as_json:
