@@ -236,7 +236,8 @@ def position(text: str, *, url: str, name: str | None) -> int | None:
     same = [number for number in same if name is None or not found[number].get("name")]
     if len(same) > 1:
         raise Refused(
-            f"{len(same)} entries of remote_write go to {url}", remedy="say which one by its name: --name NAME"
+            f"{len(same)} entries of remote_write go to {url}",
+            remedy=f"monops remote-write set {shlex.quote(url)} --name NAME",
         )
     return same[0] if same else None
 

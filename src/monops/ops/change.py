@@ -61,11 +61,12 @@ def carry_on(shop: Workshop, changes: Changes, entry: Entry) -> Entry:
     try:
         if state in (State.PREPARED, State.WRITTEN):
             # Once more where it was said to be written: a way back whose end could not be noted may have begun.
-            _write(shop, plan.edits)
+            _write(shop, [edit for edit in plan.edits if not _goes_last(edit)])
         if state is State.PREPARED:
             changes.save(entry.at(state := State.WRITTEN))
         if state is State.WRITTEN:
             take_over(shop, plan.site, plan.steps)
+            _write(shop, [edit for edit in plan.edits if _goes_last(edit)])
             changes.save(entry.at(state := State.APPLIED))
         wait_until_taken(shop, plan.site, plan.steps, plan.expected, within=timedelta(seconds=entry.within))
         done = entry.at(State.DONE, ended=_now(shop))
@@ -128,6 +129,11 @@ def take_back(shop: Workshop, changes: Changes, entry: Entry, reason: str) -> _F
     full = f"{reason}; and taking it back: {said}" if said else reason
     changes.save(entry.at(State.ROLLED_BACK, reason=full, ended=_now(shop)))
     return _Failure(reason, said)
+
+
+def _goes_last(edit: FileEdit) -> bool:
+    """A secret that goes is used until the service has taken the change over: a queue that ends sends what it has."""
+    return edit.is_secret and edit.after is None
 
 
 def _write(shop: Workshop, edits: Sequence[FileEdit]) -> None:

@@ -44,7 +44,8 @@ class Workshop:
         made anew. Raises NotFound, UsageFault where there are several stacks, EngineUnreachable."""
         found = self.stack().container(service)
         if found.state != "running":
-            raise NotFound(f"{found.name} is {found.state}", remedy=f"docker start {found.name}; monops stack status")
+            verb = "unpause" if found.state == "paused" else "start"
+            raise NotFound(f"{found.name} is {found.state}", remedy=f"docker {verb} {found.name}; monops stack status")
         return found
 
     def in_site(self, site: Site, service: str) -> tuple[Container, ...]:

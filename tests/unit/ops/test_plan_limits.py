@@ -13,7 +13,7 @@ import pytest
 from tests.fakes.change_world import COMPOSE, FOLDER, ChangeWorld
 
 from monops.domain.change import Means, Plan, Site
-from monops.domain.errors import EngineError, Refused, UsageFault
+from monops.domain.errors import EngineError, NotFound, Refused, UsageFault
 from monops.domain.limits import BILLION, Wanted
 from monops.domain.ports import Probe
 from monops.ops.change import TakenBack, apply
@@ -253,6 +253,13 @@ def test_a_paused_one_is_refused_with_what_lets_it_go_on(world: ChangeWorld) -> 
     with pytest.raises(Refused, match="p-prometheus-1 is paused") as caught:
         planned(world, memory="3G")
     assert caught.value.remedy == "docker unpause p-prometheus-1"
+
+
+def test_a_paused_server_is_not_to_be_started_but_unpaused(world: ChangeWorld) -> None:
+    stands(world, "paused")
+    with pytest.raises(NotFound, match="is paused") as caught:
+        world.shop().container("prometheus")
+    assert caught.value.remedy.startswith("docker unpause p-prometheus-1")
 
 
 def test_nothing_is_undone_in_a_paused_one(world: ChangeWorld) -> None:

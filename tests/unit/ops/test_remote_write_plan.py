@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from tests.fakes.change_world import CONFIG, FOLDER, ChangeWorld, Obedient
+from tests.fakes.fake_outside import Killed
 
 from monops.domain.errors import Refused, UsageFault
 from monops.domain.ports import Mount
 from monops.ops.change import apply
+from monops.ops.change_recover import recover
 from monops.ops.change_undo import plan_undo
 from monops.ops.remote_write import PASSWORD, Asked, plan_remove, plan_set
 from monops.ops.remote_write_health import SENT_WITHIN, counts, look, wait_for_samples
@@ -108,6 +111,32 @@ def test_its_secret_goes_with_it_and_undo_brings_it_back(world: ChangeWorld) -> 
     assert SECRET not in world.files.texts
     apply(world.shop(), plan_undo(world.shop(), FOLDER, None))
     assert (world.files.texts[SECRET], world.files.modes[SECRET]) == ("hunter2", (0o640, 1234))
+
+
+def test_the_secret_is_there_until_prometheus_has_let_go_of_its_queue(
+    world: ChangeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apply(world.shop(), plan_set(world.shop(), ASKED, nobody))
+    seen, reload = [], world.reload
+
+    def reloaded() -> str:
+        seen.append(SECRET in world.files.texts)
+        return reload()
+
+    monkeypatch.setattr(world, "reload", reloaded)
+    apply(world.shop(), plan_remove(world.shop(), None))
+    assert (seen, SECRET in world.files.texts) == ([True], False)
+
+
+@pytest.mark.parametrize("ends_at", range(8))
+def test_killed_anywhere_the_entry_and_its_secret_are_there_or_gone_together(world: ChangeWorld, ends_at: int) -> None:
+    apply(world.shop(), plan_set(world.shop(), ASKED, nobody))
+    plan = plan_remove(world.shop(), None)
+    with suppress(Killed):
+        apply(world.shop(ends_at), plan)
+    recover(world.shop(), FOLDER)
+    assert (SECRET in world.files.texts) == ("remote_write" in world.files.texts[CONFIG])
+    assert not any(one.state.is_open for one in world.history.entries())
 
 
 def test_a_secret_that_another_names_stays_and_it_is_said(world: ChangeWorld) -> None:
