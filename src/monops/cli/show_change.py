@@ -49,6 +49,16 @@ class Afterwards:
     code: int = Exit.DONE
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class First:
+    """What is done before the change, once the person has agreed."""
+
+    #: In the plan, behind "first: ".
+    say: str
+    #: Stops everything by raising.
+    do: Callable[[], None]
+
+
 def carry_out(
     settings: Settings,
     command: str,
@@ -58,11 +68,11 @@ def carry_out(
     dry_run: bool,
     yes: bool,
     seconds: int = 300,
-    before: Callable[[], None] | None = None,
+    first: First | None = None,
     after: Callable[[], Afterwards] | None = None,
 ) -> int:
-    """The exit code. `make` makes the plan, once nothing of an earlier run is half done; `before` is done once the
-    person has agreed, and stops everything by raising; `after` once all is as the plan says, also where it was so."""
+    """The exit code. `make` makes the plan, once nothing of an earlier run is half done; `after` is done once all is as
+    the plan says, also where it was so."""
     recovered = () if dry_run else recover(shop, home(shop))
     plan = make()
     if plan.is_empty:
@@ -70,34 +80,35 @@ def carry_out(
     warnings = (*plan.warnings, *check(shop, plan))
     if dry_run:
         if settings.as_json:
-            result = {"dry_run": True, "changed": False, "plan": plan_result(plan, warnings)}
+            result = {"dry_run": True, "changed": False, "plan": plan_result(plan, warnings, first)}
             show_json(command, ok=True, result={**result, "recovered": list(recovered)})
         else:
-            show_lines(plan_lines(plan, warnings))
+            show_lines(plan_lines(plan, warnings, first))
         return Exit.DONE
     if not (settings.quiet and yes):
-        click.echo("\n".join(plan_lines(plan, warnings)), err=True)
+        click.echo("\n".join(plan_lines(plan, warnings, first)), err=True)
     if not yes:
         _confirm(shop)
-    if before is not None:
-        before()
+    if first is not None:
+        first.do()
     entry = apply(shop, plan, within=timedelta(seconds=seconds))
     return _done(settings, command, entry, warnings, recovered, after() if after is not None else Afterwards())
 
 
-def plan_lines(plan: Plan, warnings: Sequence[str]) -> list[str]:
+def plan_lines(plan: Plan, warnings: Sequence[str], first: First | None = None) -> list[str]:
     """What a person reads before agreeing."""
-    lines = [f"plan: {plan.title}"]
+    lines = [f"plan: {plan.title}", *([f"  first: {first.say}"] if first is not None else [])]
     lines += [f"  {step.means.value} {step.service}; interrupts {step.interrupts}" for step in plan.steps]
     for edit in plan.edits:
         lines += [f"  {line}" for line in edit.diff()]
     return [*lines, *(f"warning: {warning}" for warning in warnings)]
 
 
-def plan_result(plan: Plan, warnings: Sequence[str]) -> dict[str, Any]:
+def plan_result(plan: Plan, warnings: Sequence[str], first: First | None = None) -> dict[str, Any]:
     """The same for a program."""
     return {
         "title": plan.title,
+        "first": None if first is None else first.say,
         "project": plan.site.project,
         "values": [{"name": one.name, "before": one.before, "after": one.after} for one in plan.values],
         "edits": [{"path": edit.path, "diff": edit.diff()} for edit in plan.edits],

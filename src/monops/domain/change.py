@@ -143,6 +143,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
     #: The entry that this takes back.
     undoes: int | None = None
+    #: What taking it back does not bring back, as a sentence; "" where nothing is lost.
+    loses: str = ""
 
     @property
     def is_empty(self) -> bool:
@@ -153,12 +155,19 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         """The plan that takes this one back, steps and all."""
         return Plan(
             site=self.site,
-            title=f"undo: {self.title}",
+            title=f"undo: {self._turned_title()}",
             values=tuple(Value(one.name, one.after, one.before) for one in self.values),
             edits=tuple(edit.backwards() for edit in reversed(self.edits)),
             steps=tuple(step.backwards() for step in reversed(self.steps)),
             expected=tuple(one.backwards() for one in self.expected),
         )
+
+    def _turned_title(self) -> str:
+        """`time 30d → 7d` is `time 7d → 30d` on the way back."""
+        title = self.title
+        for one in self.values:
+            title = title.replace(f"{one.before} → {one.after}", f"{one.after} → {one.before}")
+        return title
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):

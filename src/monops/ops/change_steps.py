@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from importlib import import_module
+from types import ModuleType
 
 from monops.domain.change import Expected, Means, Site, Step
 from monops.domain.errors import MonopsError, NotFound, ServiceError, ServiceUnreachable
@@ -135,14 +136,19 @@ def _differing(shop: Workshop, site: Site, expected: Sequence[Expected]) -> str:
 
 def reader(name: str) -> Callable[[Workshop, Container], Mapping[str, str]]:
     """`read` of ops/effective/<name>.py."""
+    found: Callable[[Workshop, Container], Mapping[str, str]] = effective(name).read
+    return found
+
+
+def effective(name: str) -> ModuleType:
+    """ops/effective/<name>.py. Raises MonopsError where a newer monops made the change."""
     try:
-        found: Callable[[Workshop, Container], Mapping[str, str]] = import_module(f"monops.ops.effective.{name}").read
+        return import_module(f"monops.ops.effective.{name}")
     except ImportError as error:
         raise MonopsError(
             f"this monops does not know how to read back {name!r}: a newer one made the change",
             remedy="run the newer monops: monops history",
         ) from error
-    return found
 
 
 def _containers(shop: Workshop, site: Site, service: str) -> Sequence[Container]:

@@ -114,11 +114,12 @@ def test_a_file_that_was_edited_meanwhile_is_left_alone(world: ChangeWorld) -> N
     world.files.texts[COMPOSE] += "# mine\n"
     with pytest.raises(Refused, match="was edited meanwhile"):
         check(shop, plan)
-    with pytest.raises(TakenBack, match="was edited meanwhile"):
+    with pytest.raises(TakenBack, match=r"was edited meanwhile; nothing was changed$") as error:
         apply(shop, plan, within=WITHIN)
     assert world.files.texts[COMPOSE].endswith("# mine\n")
     assert state(world) == "rolled back"
     assert world.docker.made == []
+    assert error.value.remedy == "monops x"
 
 
 def test_an_edit_during_the_change_survives_its_way_back(world: ChangeWorld) -> None:
