@@ -10,6 +10,7 @@ from monops.domain.errors import NotFound, UsageFault, VolumeMissing
 from monops.domain.nearest import did_you_mean, listed
 from monops.domain.place import Place
 from monops.domain.ports import Container, Listed, Mount
+from monops.domain.scale import LABEL
 
 #: What `monops init` calls the stack's folder and the Compose file in it, after the setup document.
 STACK_FOLDER, COMPOSE_FILE = "monitoring", "docker-compose.monitoring.yml"
@@ -133,7 +134,7 @@ def find_stack(
         chosen = next(iter(services.values())).project
     members = tuple(c for c in everything if c.project == chosen and chosen) or tuple(services.values())
     for container in members:
-        name = service_of(container)
+        name = None if LABEL in container.labels else service_of(container)
         if name is not None:
             services.setdefault(name, container)
     return Stack(project=chosen, services=services, containers=members)
@@ -142,7 +143,7 @@ def find_stack(
 def data_place(service: str, container: Container, stack: Stack, *, volume: str | None = None) -> Place:
     """Where the data of `service` are. Raises VolumeMissing where no volume holds them."""
     images = (container.image_id, *(image for image in stack.images if image != container.image_id))
-    path = _data_path(service, container)
+    path = data_path(service, container)
     mount = _holding(container.mounts, path)
     if volume is not None and (mount is None or mount.name != volume):
         return Place(volume=volume, images=images)
@@ -158,7 +159,7 @@ def data_place(service: str, container: Container, stack: Stack, *, volume: str 
     return Place(path=posixpath.join(mount.source, subpath).rstrip("/"), images=images)
 
 
-def _data_path(service: str, container: Container) -> str:
+def data_path(service: str, container: Container) -> str:
     flag, variable, default, usual = _DATA[service]
     found = container.environment.get(variable, "") if variable else ""
     words = container.command
@@ -185,10 +186,11 @@ def _running_only(found: dict[str, list[Container]]) -> dict[str, list[Container
 
 
 def _one_each(containers: Iterable[Container]) -> dict[str, Container]:
-    """One container a service: a running one before a stopped one, then by name."""
+    """One container a service: a running one before a stopped one, then by name. Of several Prometheus the first,
+    running or not: the others hold other data."""
     chosen: dict[str, Container] = {}
     for container in sorted(containers, key=lambda c: (c.state != "running", c.name)):
-        service = service_of(container)
+        service = None if LABEL in container.labels else service_of(container)
         if service is not None:
             chosen.setdefault(service, container)
     return chosen

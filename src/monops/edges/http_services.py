@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from monops.domain.errors import ServiceUnreachable
 from monops.domain.ports import Container, Engine
 from monops.domain.rebuild import without_secret
+from monops.domain.scale import LABEL
 from monops.domain.stack import PORTS
 from monops.edges.http_alertmanager import HttpAlertmanager
 from monops.edges.http_client import TIMEOUT, json_of, new_session, status_of
@@ -56,7 +57,8 @@ class HttpServices:
         raise ServiceUnreachable(f"{name} does not answer over HTTP (tried {tried})", remedy=remedy)
 
     def _candidates(self, service: str, container: Container | None, port: int) -> list[str]:
-        if service in self._urls:
+        # The configured address is that of the first of several.
+        if service in self._urls and (container is None or LABEL not in container.labels):
             return [self._urls[service].rstrip("/")]
         found: list[str] = []
         if container is None:

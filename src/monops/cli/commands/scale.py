@@ -1,0 +1,131 @@
+"""Make several Prometheus of one, and one of several."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from monops.cli.settings import Settings
+from monops.cli.show import show_json, show_lines, table
+from monops.cli.show_change import DRY_RUN, EPILOG, WAIT, YES, carry_out
+from monops.cli.wiring import Wiring
+from monops.domain.exits import Exit
+from monops.domain.scale import MOST_REPLICAS, MOST_SHARDS, Scale, times
+from monops.ops.scale import plan_scale
+from monops.ops.scale_look import SERVICE, Seen, layout, see_scale
+
+
+@click.group("scale")
+def COMMAND() -> None:  # noqa: N802 - the name by which commands are found
+    """Make several Prometheus of one, and one of several."""
+
+
+@COMMAND.command(
+    "show",
+    epilog="Exit status: 0 every target is scraped as often as there are replicas; 4 it is not; 10 no Prometheus runs.",
+)
+@click.pass_obj
+def show(settings: Settings) -> int:
+    """Show every Prometheus, what each scrapes, and whether together they scrape every target as often as wanted.
+
+    By what they say themselves (/api/v1/targets), not by the files.
+    """
+    wiring = Wiring(settings)
+    with wiring.progress:
+        shop = wiring.workshop("scale show")
+        seen = see_scale(shop, shop.container(SERVICE))
+    if settings.as_json:
+        show_json("scale show", ok=seen.is_right, result=_result(seen))
+    else:
+        show_lines(_lines(seen))
+    return Exit.DONE if seen.is_right else Exit.FINDINGS
+
+
+@COMMAND.command("set", epilog=EPILOG)
+@click.option(
+    "--shards", required=True, type=click.IntRange(1, MOST_SHARDS), help="Into how many parts targets are divided."
+)
+@click.option(
+    "--replicas", required=True, type=click.IntRange(1, MOST_REPLICAS), help="How many Prometheus scrape each part."
+)
+@click.option(
+    "--first-port",
+    type=click.IntRange(1, 65000),
+    metavar="PORT",
+    help="Where the new ones begin to listen.  [default: Prometheus's own and 101]",
+)
+@DRY_RUN
+@YES
+@WAIT
+@click.pass_obj
+def set_(
+    settings: Settings, shards: int, replicas: int, first_port: int | None, dry_run: bool, yes: bool, seconds: int
+) -> int:
+    """Run --shards times --replicas Prometheus; --shards 1 --replicas 1 makes one of them again.
+
+    The configuration of each is made from prometheus.yml; after an edit of that, ask for the same again. Back to one,
+    what the others hold is brought into the first one's storage. No volume is ever deleted.
+    """
+    wiring = Wiring(settings)
+    words = f"scale set --shards {shards} --replicas {replicas}" + (f" --first-port {first_port}" if first_port else "")
+    with wiring.progress:
+        shop = wiring.workshop(words)
+        return carry_out(
+            settings,
+            "scale set",
+            shop,
+            lambda: plan_scale(shop, layout(shop), Scale(shards, replicas), first_port=first_port),
+            dry_run=dry_run,
+            yes=yes,
+            seconds=seconds,
+        )
+
+
+def _lines(seen: Seen) -> list[str]:
+    rows = [
+        (
+            one.container,
+            str(one.instance.shard),
+            one.instance.replica,
+            one.health or one.state,
+            one.unknown if one.targets is None else str(len(one.targets)),
+        )
+        for one in seen.instances
+    ]
+    lines = [str(seen.scale), *table(("container", "shard", "replica", "state", "targets"), rows)]
+    lines += [f"{name}: {state}" for name, state in seen.layer.items()]
+    found, wanted = seen.coverage, times(seen.scale.replicas)
+    missing = sorted({one.words for one in seen.scale.instances} - {one.instance.words for one in seen.instances})
+    lines += [f"there is no container of {words}: monops stack up" for words in missing]
+    if found.is_right:
+        return [*lines, f"each of {found.targets} targets is scraped {wanted}"]
+    lines += [
+        f"wrong: {instance} of {job} is scraped {times(len(by))}, by {', '.join(by)}"
+        for job, instance, by in found.wrong
+    ]
+    return [*lines, f"{len(found.wrong)} of {found.targets} targets are not scraped {wanted}: monops doctor"]
+
+
+def _result(seen: Seen) -> dict[str, Any]:
+    found = seen.coverage
+    return {
+        "shards": seen.scale.shards,
+        "replicas": seen.scale.replicas,
+        "instances": [
+            {
+                "container": one.container,
+                "service": one.service,
+                "shard": one.instance.shard,
+                "replica": one.instance.replica,
+                "state": one.state,
+                "health": one.health,
+                "targets": None if one.targets is None else len(one.targets),
+                "unknown": one.unknown,
+            }
+            for one in seen.instances
+        ],
+        "layer": dict(seen.layer),
+        "targets": found.targets,
+        "wrong": [{"job": job, "instance": instance, "scraped_by": list(by)} for job, instance, by in found.wrong],
+    }

@@ -1,0 +1,428 @@
+"""Planning several Prometheus of one, and one of several."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from monops.domain.change import Expected, FileEdit, Means, Plan, Step, Value
+from monops.domain.env_edit import set_variable, variable
+from monops.domain.errors import ConfigurationError, NotFound, Refused, UsageFault
+from monops.domain.nearest import listed
+from monops.domain.retention import canonical
+from monops.domain.scale import (
+    LAYER_PORT,
+    LAYER_SERVICE,
+    LAYER_URL,
+    MOST_REPLICAS,
+    MOST_SHARDS,
+    RULES_SERVICE,
+    Instance,
+    Scale,
+    times,
+)
+from monops.domain.scale_compose import (
+    copied_service,
+    layer_service,
+    mount_at,
+    rules_service,
+    with_config,
+    with_service,
+    with_volumes,
+    without_services,
+    without_volumes,
+)
+from monops.domain.scale_config import (
+    evaluation_interval,
+    instance_config,
+    notifier_config,
+    rule_patterns,
+    shortest_interval,
+)
+from monops.domain.scale_rules import Placed, place_rules
+from monops.domain.yaml_edit import set_value, value_at
+from monops.ops.scale_look import SERVICE, Layout, flag_value, has_layer, labels_of
+from monops.ops.workshop import Workshop
+from monops.stack.options import SCALE_IMAGES
+
+NOTIFIER = "vmalert-notifier.yml"
+_GRAFANA = "/etc/grafana/provisioning"
+_STARTS = "Prometheus for the seconds that it takes to start; scrapes of its targets are missed meanwhile"
+#: A published port as Compose writes it: `${BIND_ADDRESS:?is in .env}:${PROMETHEUS_PORT:?is in .env}:9090`.
+_PORT = re.compile(
+    r"(?P<host>(?:(?:\$\{[^}]*\}|[^:$]+|\[[^\]]*\]):)?)(?P<public>\$\{[^}]*\}|\$\w+|\d+):(?P<inside>\d+)"
+)
+#: How far behind Prometheus's own port the others begin to look for one.
+_NEXT = 101
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rules:
+    """Where the rules are evaluated."""
+
+    #: What stands in `rule_files` of each instance; None: as in the person's file.
+    own: tuple[str, ...] | None
+    #: For vmalert, as paths in the container.
+    central: tuple[str, ...]
+    placed: tuple[Placed, ...]
+
+
+def plan_scale(shop: Workshop, at: Layout, wanted: Scale, *, first_port: int | None = None) -> Plan:
+    """Raises UsageFault for numbers that cannot be, Refused and ConfigurationError where the files do not allow it."""
+    _check(wanted)
+    own = shop.files.read(at.own)
+    if own is None:
+        raise Refused(
+            f"{at.own} is not there, from which the configuration of each Prometheus is made",
+            remedy=f"bring it back; {at.container.name} runs on a copy of it",
+        )
+    rules = _rules(shop, at, own, wanted)
+    plain = _plain(at)
+    ports = _Ports(shop, at, plain, first_port)
+    text = plain if wanted.is_one else _scaled_text(shop, at, plain, own, wanted, rules, ports)
+    edits = [
+        *_config_edits(shop, at, own, wanted, rules),
+        *_grafana_edits(shop, at, wanted),
+        *([] if wanted.is_one else _variables(shop, at)),
+        FileEdit(path=at.compose, before=at.text, after=text),
+    ]
+    edits = [edit for edit in edits if edit.before != edit.after]
+    _check_images(shop, at, wanted, rules, edits)
+    values = (
+        Value("shards", str(at.scale.shards), str(wanted.shards)),
+        Value("replicas", str(at.scale.replicas), str(wanted.replicas)),
+    )
+    steps = _steps(shop, at, edits)
+    title = f"Prometheus: {at.scale} → {wanted}" if at.scale != wanted else f"Prometheus: {wanted}"
+    return Plan(
+        site=at.site,
+        title=title,
+        values=tuple(value for value in values if value.before != value.after),
+        edits=tuple(edits),
+        steps=steps,
+        expected=_expected(shop, at, wanted) if edits else (),
+        warnings=tuple(_warnings(at, wanted, rules, edits)) if edits else (),
+    )
+
+
+def _check(wanted: Scale) -> None:
+    if not 1 <= wanted.shards <= MOST_SHARDS or not 1 <= wanted.replicas <= MOST_REPLICAS:
+        raise UsageFault(
+            f"{wanted}: shards are 1 to {MOST_SHARDS}, replicas 1 to {MOST_REPLICAS}",
+            remedy="monops scale set --shards 2 --replicas 2",
+        )
+
+
+# --- Compose ---------------------------------------------------------------------------------------
+
+
+def _plain(at: Layout) -> str:
+    """The Compose file as it is with one Prometheus."""
+    volumes = [f"{name}-data" for name in at.others if name != RULES_SERVICE]
+    text = without_services(at.text, list(at.others), file=at.compose)
+    text = without_volumes(text, volumes, file=at.compose)
+    if not at.others:
+        return text
+    return with_config(text, at.service, at.inside, file=at.compose, running=at.container.command)
+
+
+def _scaled_text(shop: Workshop, at: Layout, plain: str, own: str, wanted: Scale, rules: _Rules, ports: _Ports) -> str:
+    file, folder = at.compose, posixpath.dirname(at.inside)
+    inside = {one: f"{folder}/{one.file(posixpath.basename(at.inside))}" for one in wanted.instances}
+    text, volumes = plain, []
+    for one in wanted.instances:
+        if one.is_first:
+            continue
+        name = one.service(at.service)
+        volumes.append(f"{name}-data")
+        text = copied_service(
+            text,
+            at.service,
+            one,
+            file=file,
+            config=inside[one],
+            port=ports.of(name, 9090),
+            volume=volumes[-1],
+            data=at.data,
+        )
+    text = with_config(text, at.service, inside[Instance(1, "a")], file=file, running=at.container.command)
+    first: Mapping[str, Any] = value_at(text, ("services", at.service), file=file)
+    layer = layer_service(
+        first,
+        image=_image("VICTORIA_METRICS_IMAGE"),
+        port=ports.of(LAYER_SERVICE, LAYER_PORT),
+        keeps=_keeps(shop, at),
+        interval=shortest_interval(own, at.own),
+    )
+    text = with_service(text, LAYER_SERVICE, layer, file=file)
+    if rules.central:
+        notifier = "" if notifier_config(own, file=at.own) is None else f"{folder}/{NOTIFIER}"
+        service = rules_service(
+            first,
+            image=_image("VMALERT_IMAGE"),
+            rules=rules.central,
+            notifier=notifier,
+            url=flag_value(at, "--web.external-url") or f"http://{at.service}:9090",
+            every=evaluation_interval(own, at.own),
+            mounts=mount_at(first, folder),
+        )
+        text = with_service(text, RULES_SERVICE, service, file=file)
+    return with_volumes(text, [*volumes, f"{LAYER_SERVICE}-data"], file=file)
+
+
+def _image(name: str) -> str:
+    return f"${{{name}:?is in .env}}"
+
+
+def _keeps(shop: Workshop, at: Layout) -> str:
+    """As long as Prometheus itself; VictoriaMetrics knows no less than a day."""
+    time = canonical(shop.outside.services.prometheus(at.container).status().retention)["time"]
+    return f"{max(1, -(-int(time) // 86400))}d" if time.isdigit() else "100y"
+
+
+class _Ports:
+    """Published ports for those that have none yet."""
+
+    def __init__(self, shop: Workshop, at: Layout, plain: str, first_port: int | None) -> None:
+        services = shop.bench.compose(at.site).model({at.compose: plain}).get("services") or {}
+        self._taken = {
+            int(port["published"])
+            for service in services.values()
+            for port in service.get("ports") or ()
+            if str(port.get("published", "")).isdigit()
+        }
+        own = [port for port in services[at.service].get("ports") or () if str(port.get("published", "")).isdigit()]
+        self._next = first_port or (int(own[0]["published"]) if own else 9090) + _NEXT
+        self._host = f"{own[0]['host_ip']}:" if own and own[0].get("host_ip") else "127.0.0.1:"
+        declared = value_at(plain, ("services", at.service), file=at.compose).get("ports") or []
+        written = _PORT.fullmatch(str(declared[0])) if declared else None
+        if written is not None:
+            self._host = written["host"]
+        self._before = {} if first_port else _ports_before(at)
+
+    def of(self, service: str, inside: int) -> str:
+        """The one that it has; else the next free one."""
+        if service in self._before:
+            return self._before[service]
+        while self._next in self._taken:
+            self._next += 1
+        self._taken.add(self._next)
+        return f"{self._host}{self._next}:{inside}"
+
+
+def _ports_before(at: Layout) -> dict[str, str]:
+    found = {}
+    for name in at.others:
+        ports = value_at(at.text, ("services", name), file=at.compose).get("ports") or []
+        if ports:
+            found[name] = str(ports[0])
+    return found
+
+
+# --- the other files -------------------------------------------------------------------------------
+
+
+def _config_edits(shop: Workshop, at: Layout, own: str, wanted: Scale, rules: _Rules) -> list[FileEdit]:
+    folder, name = posixpath.split(at.own)
+    texts: dict[str, str | None] = {f"{folder}/{one.file(name)}": None for one in at.scale.instances}
+    texts[f"{folder}/{NOTIFIER}"] = None
+    if not wanted.is_one:
+        for one in wanted.instances:
+            texts[f"{folder}/{one.file(name)}"] = instance_config(
+                own,
+                file=at.own,
+                scale=wanted,
+                instance=one,
+                first=at.service,
+                rule_files=rules.own,
+                with_rules_service=bool(rules.central),
+            )
+        _check_configs(shop, {path: text for path, text in texts.items() if text is not None})
+        if rules.central:
+            texts[f"{folder}/{NOTIFIER}"] = notifier_config(own, file=at.own)
+    return [FileEdit(path=path, before=shop.files.read(path), after=text) for path, text in texts.items()]
+
+
+def _check_configs(shop: Workshop, texts: Mapping[str, str]) -> None:
+    """Raises ConfigurationError with what promtool says of any."""
+    names = {posixpath.basename(path): text.encode() for path, text in texts.items()}
+    said = shop.tools.apart(SERVICE, names, ("promtool", "check", "config", "--syntax-only", *names))
+    if said.exit_code != 0:
+        lines = [line.strip() for line in said.output.splitlines() if "FAILED" in line or "error" in line.lower()]
+        raise ConfigurationError(
+            f"promtool refuses what would be made: {(lines or [said.output.strip()])[0].removeprefix('FAILED: ')}",
+            remedy="monops lint; mend prometheus.yml, then run this again",
+        )
+
+
+def _grafana_edits(shop: Workshop, at: Layout, wanted: Scale) -> list[FileEdit]:
+    """Its data source for Prometheus leads to what sees everything."""
+    found = []
+    for path in _data_source_files(shop):
+        text = before = shop.files.read(path) or ""
+        sources = value_at(text, ("datasources",), file=path) if "datasources:" in text else []
+        for number, source in enumerate(sources or ()):
+            host = re.match(r"https?://([^:/]+)", str(source.get("url", "")))
+            ours = (LAYER_SERVICE,) if wanted.is_one else (at.service, at.container.name)
+            if source.get("type") == "prometheus" and host is not None and host[1] in ours:
+                url = f"http://{at.service}:9090" if wanted.is_one else LAYER_URL
+                text = set_value(text, ("datasources", number, "url"), url, file=path)
+        found.append(FileEdit(path=path, before=before, after=text))
+    return found
+
+
+def _data_source_files(shop: Workshop) -> Sequence[str]:
+    with suppress(NotFound):
+        for mount in shop.container("grafana").mounts:
+            if mount.type == "bind" and mount.destination.rstrip("/") == _GRAFANA:
+                return shop.files.matching(f"{mount.source}/datasources/*.yml")
+    return ()
+
+
+def _variables(shop: Workshop, at: Layout) -> list[FileEdit]:
+    """The images are named where all are."""
+    path = at.site.variables[-1] if at.site.variables else f"{at.site.folder}/.env"
+    text = before = shop.files.read(path)
+    for name, image in SCALE_IMAGES.items():
+        if variable(text or "", name) is None:
+            text = set_variable(text or "", name, image, file=path)
+    return [FileEdit(path=path, before=before, after=text)]
+
+
+def _check_images(shop: Workshop, at: Layout, wanted: Scale, rules: _Rules, edits: Sequence[FileEdit]) -> None:
+    """Raises NotFound before anything is touched: a change does not download."""
+    if wanted.is_one or not edits:
+        return
+    texts = {
+        edit.path: edit.after
+        for edit in edits
+        if edit.path.endswith((".env", at.compose)) or edit.path in at.site.variables
+    }
+    compose = shop.bench.compose(at.site)
+    services = compose.model(texts).get("services") or {}
+    names = [LAYER_SERVICE, *([RULES_SERVICE] if rules.central else [])]
+    missing = [image for name in names if not compose.has_image(image := str(services[name]["image"]))]
+    if missing:
+        raise NotFound(
+            f"the image {listed(missing)} is not on this machine",
+            remedy="; ".join(f"docker pull {image}" for image in missing),
+        )
+
+
+# --- rules -----------------------------------------------------------------------------------------
+
+
+def _rules(shop: Workshop, at: Layout, own: str, wanted: Scale) -> _Rules:
+    if wanted.shards == 1:
+        return _Rules(own=None, central=(), placed=())
+    folder, inside = posixpath.dirname(at.own), posixpath.dirname(at.inside)
+    texts: dict[str, str] = {}
+    for pattern in rule_patterns(own, at.own):
+        relative = posixpath.relpath(pattern, inside) if pattern.startswith("/") else pattern
+        if relative.startswith(".."):
+            raise Refused(
+                f"the rules {pattern} are not beside {at.own}, where vmalert could read them too",
+                remedy=f"move them below {folder}",
+            )
+        for path in shop.files.matching(f"{folder}/{relative}"):
+            texts[posixpath.relpath(path, folder)] = shop.files.read(path) or ""
+    placed = place_rules(texts)
+    return _Rules(
+        own=tuple(one.file for one in placed if not one.why),
+        central=tuple(f"{inside}/{one.file}" for one in placed if one.why),
+        placed=placed,
+    )
+
+
+# --- steps -----------------------------------------------------------------------------------------
+
+
+def _steps(shop: Workshop, at: Layout, edits: Sequence[FileEdit]) -> tuple[Step, ...]:
+    """Whoever takes over comes before whoever goes; backwards as well."""
+    compose = shop.bench.compose(at.site)
+    texts = {edit.path: edit.after for edit in edits}
+    own = {*at.site.files, *at.site.variables, f"{at.site.folder}/.env"}
+    before = compose.model().get("services") or {}
+    replaced = {path: text for path, text in texts.items() if path in own}
+    after = (compose.model(replaced) if replaced else {"services": before}).get("services") or {}
+    moved = {name for name in {*before, *after} if before.get(name) != after.get(name)}
+    gone = sorted(name for name in moved if name not in after)
+    made = sorted(moved - set(gone) - {at.service})
+    steps = [_made(name) for name in made if name not in (RULES_SERVICE,)]
+    if at.service in moved:
+        steps.append(Step(means=Means.RECREATE, service=at.service, interrupts=_STARTS))
+    steps += [_gone(name) for name in gone if name not in (LAYER_SERVICE, RULES_SERVICE)]
+    steps += [_made(name) for name in made if name == RULES_SERVICE]
+    steps += _reloads(at, texts, moved)
+    is_away = LAYER_SERVICE in gone
+    grafana = [path for path in texts if "/datasources/" in path]
+    if grafana:
+        step = Step(
+            means=Means.RESTART, service=shop.container("grafana").service, interrupts="Grafana for some seconds"
+        )
+        steps = [step, *steps] if is_away else [*steps, step]
+    rules = [_gone(RULES_SERVICE)] if RULES_SERVICE in gone else []
+    return (*rules, *steps, *([_gone(LAYER_SERVICE)] if is_away else []))
+
+
+def _made(name: str) -> Step:
+    return Step(means=Means.RECREATE, service=name, interrupts="nothing")
+
+
+def _gone(name: str) -> Step:
+    what = "nothing: what it holds is brought into prometheus first, and its volume stays"
+    if name in (LAYER_SERVICE, RULES_SERVICE):
+        what = "nothing: it goes, and what volume it has stays"
+    return Step(means=Means.RECREATE, service=name, interrupts=what)
+
+
+def _reloads(at: Layout, texts: Mapping[str, str | None], moved: set[str]) -> list[Step]:
+    """Those that are not made anew, and have another configuration."""
+    folder, name = posixpath.split(at.own)
+    found = []
+    for one in at.scale.instances:
+        service = one.service(at.service)
+        if texts.get(f"{folder}/{one.file(name)}") is not None and service not in moved:
+            found.append(Step(means=Means.RELOAD, service=service, interrupts="nothing"))
+    return found
+
+
+def _expected(shop: Workshop, at: Layout, wanted: Scale) -> tuple[Expected, ...]:
+    found = []
+    now = labels_of(shop.outside.services.prometheus(at.container).status().config)
+    for one in wanted.instances:
+        labels = {"shard": str(one.shard), "replica": one.replica}
+        if one.is_first:
+            labels = {"shard": "", "replica": ""} if wanted.is_one else labels
+            before = {**now, "scraped": times(at.scale.replicas)}
+            labels["scraped"] = times(wanted.replicas)
+        else:
+            before = labels if one in at.scale.instances else {}
+        found.append(Expected(reader="scale", service=one.service(at.service), wanted=labels, before=before))
+    gone = [one for one in at.scale.instances if one not in wanted.instances]
+    for one in gone:
+        labels = {"shard": str(one.shard), "replica": one.replica}
+        found.append(Expected(reader="scale", service=one.service(at.service), wanted={}, before=labels))
+    return tuple(found)
+
+
+def _warnings(at: Layout, wanted: Scale, rules: _Rules, edits: Sequence[FileEdit]) -> list[str]:
+    found = [
+        f"{one.file} is evaluated by vmalert on the query layer, because {one.why}" for one in rules.placed if one.why
+    ]
+    if not wanted.is_one and not has_layer(at):
+        found.append(
+            "the query layer begins empty: what was before is still in Prometheus. It keeps a second copy of every "
+            "sample from now on, and wants about as much disk as Prometheus"
+        )
+    if not any("/datasources/" in edit.path for edit in edits) and has_layer(at) == wanted.is_one:
+        found.append(f"no data source of Grafana was found in files: lead it to {LAYER_URL} by hand, or back")
+    if wanted.is_one:
+        found.append("what the query layer holds is no longer asked; its volume stays, and so do those of the others")
+    if not wanted.is_one and has_layer(at) is False:
+        found.append("monops backup prometheus is from now on a backup of the first instance alone")
+    return found
