@@ -13,6 +13,7 @@ LABEL = "io.monops.scale"
 LAYER, RULES = "layer", "rules"
 #: The services of the query layer: what holds every sample, and what evaluates rules on it.
 LAYER_SERVICE, RULES_SERVICE = "victoria-metrics", "vmalert"
+SERVICES = {LAYER: LAYER_SERVICE, RULES: RULES_SERVICE}
 LAYER_PORT, RULES_PORT = 8428, 8880
 LAYER_URL = f"http://{LAYER_SERVICE}:{LAYER_PORT}"
 #: External labels of each instance: names that no exporter uses.

@@ -155,11 +155,13 @@ def rules_service(
     image: str,
     rules: Sequence[str],
     notifier: str,
+    port: str,
     url: str,
     every: str,
     mounts: Sequence[Any],
 ) -> dict[str, Any]:
-    """vmalert, which evaluates `rules` (paths in the container) on the query layer. `notifier`: a file, or ""."""
+    """vmalert, which evaluates `rules` (paths in the container) on the query layer. `notifier`: a file, or "";
+    `mounts`: where the rules are."""
     return {
         **_common(first, RULES_SERVICE),
         "image": image,
@@ -179,6 +181,7 @@ def rules_service(
             "--disableAlertgroupLabel",
             "--configCheckInterval=30s",
         ],
+        "ports": [port],
         "volumes": list(mounts),
         "tmpfs": ["/etc/prometheus/secrets"],
         "healthcheck": _health(first, RULES_PORT),

@@ -5,6 +5,7 @@ Source: prometheus.io/docs/prometheus/latest/configuration/configuration; docs.v
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -25,39 +26,56 @@ from monops.domain.scale import (
 from monops.domain.units import parse_duration
 from monops.domain.yaml_edit import has, insert_item, set_value, value_at
 
+_MADE_OF = "# monops: made of "
 _MARK = "__tmp_monops_shard"
 _ITSELF = re.compile(r"(?:localhost|127\.0\.0\.1):(\d+)")
 #: What Prometheus scrapes by where nothing is said.
 _SCRAPE_EVERY = "1m"
 
 
-def instance_config(
+#: Stand in the text that all share for what is each one's own; written in quotes, because of the @.
+_SHARD, _PART, _REPLICA = "@monops-shard@", "@monops-part@", "@monops-replica@"
+
+
+def instance_configs(
     own: str,
     *,
     file: str,
     scale: Scale,
-    instance: Instance,
     first: str,
     rule_files: Sequence[str] | None,
     with_rules_service: bool,
-) -> str:
-    """The text for one instance. `first` is the Compose service of the first one; `rule_files` those that a shard
+) -> dict[Instance, str]:
+    """The text for each instance. `first` is the Compose service of the first one; `rule_files` those that a shard
     evaluates itself, None where each evaluates all. Raises Refused, ConfigurationError.
 
     Whatever is not added here is as in the person's file, to the byte.
     """
+    shared = _shared(own, file, scale, first, rule_files, with_rules_service)
+    found = {}
+    for one in scale.instances:
+        text = shared
+        for mark, value in ((_SHARD, str(one.shard)), (_PART, str(one.shard - 1)), (_REPLICA, one.replica)):
+            text = text.replace(f'"{mark}"', f'"{value}"')
+        found[one] = _head(own, file, one, scale) + text
+    return found
+
+
+def _shared(
+    own: str, file: str, scale: Scale, first: str, rule_files: Sequence[str] | None, with_rules_service: bool
+) -> str:
     text = own
     jobs = _jobs(own, file)
     for number, job in enumerate(jobs):
         text = _with_all_of_us(text, number, job, scale, first, file)
         if scale.shards > 1:
-            text = _sharded(text, number, job, scale, instance, file)
+            text = _sharded(text, number, job, scale, file)
     watched = [(LAYER_SERVICE, LAYER_PORT), *([(RULES_SERVICE, RULES_PORT)] if with_rules_service else [])]
     taken = {str(job.get("job_name")) for job in jobs}
     for name, port in watched:
         if name not in taken:
-            text = _with_job(text, name, port, scale, instance, file)
-    for name, value in ((SHARD_LABEL, str(instance.shard)), (REPLICA_LABEL, instance.replica)):
+            text = _with_job(text, name, port, scale, file)
+    for name, value in ((SHARD_LABEL, _SHARD), (REPLICA_LABEL, _REPLICA)):
         text = set_value(text, ("global", "external_labels", name), value, file=file)
     if rule_files is not None and has(text, ("rule_files",), file=file):
         text = set_value(text, ("rule_files",), list(rule_files), file=file)
@@ -65,16 +83,26 @@ def instance_config(
         # Else Alertmanager would take the alert of each replica for another one.
         drop = {"action": "labeldrop", "regex": OWN_LABELS}
         text = insert_item(text, ("alerting", "alert_relabel_configs"), drop, file=file)
-    text = insert_item(text, ("remote_write",), _layer_write(own, file), file=file)
-    return _head(file, instance, scale) + text
+    return insert_item(text, ("remote_write",), _layer_write(own, file), file=file)
 
 
-def _head(file: str, instance: Instance, scale: Scale) -> str:
+def _head(own: str, file: str, instance: Instance, scale: Scale) -> str:
     name = file.rpartition("/")[2]
     return (
         f"# Shard {instance.shard} of {scale.shards}, replica {instance.replica}. Made from {name} by monops: edit that"
         f" one, then: monops scale set --shards {scale.shards} --replicas {scale.replicas}\n"
+        f"{_MADE_OF}{digest(own)}\n"
     )
+
+
+def digest(own: str) -> str:
+    """By which a copy knows of what text it was made."""
+    return hashlib.sha256(own.encode()).hexdigest()[:16]
+
+
+def made_of(copy: str) -> str:
+    """The digest that a copy names; "" where it names none."""
+    return next((line.removeprefix(_MADE_OF) for line in copy.splitlines()[:3] if line.startswith(_MADE_OF)), "")
 
 
 def _jobs(own: str, file: str) -> list[Mapping[str, Any]]:
@@ -91,7 +119,7 @@ def _jobs(own: str, file: str) -> list[Mapping[str, Any]]:
     return [job if isinstance(job, dict) else {} for job in jobs]
 
 
-def _sharded(text: str, number: int, job: Mapping[str, Any], scale: Scale, instance: Instance, file: str) -> str:
+def _sharded(text: str, number: int, job: Mapping[str, Any], scale: Scale, file: str) -> str:
     """Before any relabelling of the person's own: afterwards several targets may have one exporter's address."""
     relabelling = [
         {
@@ -100,7 +128,7 @@ def _sharded(text: str, number: int, job: Mapping[str, Any], scale: Scale, insta
             "target_label": _MARK,
             "action": "hashmod",
         },
-        {"source_labels": [_MARK], "regex": str(instance.shard - 1), "action": "keep"},
+        {"source_labels": [_MARK], "regex": _PART, "action": "keep"},
         *(job.get("relabel_configs") or ()),
     ]
     return set_value(text, ("scrape_configs", number, "relabel_configs"), relabelling, file=file)
@@ -129,7 +157,7 @@ def _with_all_of_us(text: str, number: int, job: Mapping[str, Any], scale: Scale
     return set_value(text, ("scrape_configs", number, "static_configs"), found, file=file)
 
 
-def _with_job(text: str, name: str, port: int, scale: Scale, instance: Instance, file: str) -> str:
+def _with_job(text: str, name: str, port: int, scale: Scale, file: str) -> str:
     """The query layer is watched like everything else."""
     job: dict[str, Any] = {
         "job_name": name,
@@ -139,7 +167,7 @@ def _with_job(text: str, name: str, port: int, scale: Scale, instance: Instance,
     if scale.shards == 1:
         return text
     number = len(value_at(text, ("scrape_configs",), file=file)) - 1
-    return _sharded(text, number, job, scale, instance, file)
+    return _sharded(text, number, job, scale, file)
 
 
 def _layer_write(own: str, file: str) -> dict[str, Any]:
@@ -205,7 +233,7 @@ def notifier_config(own: str, *, file: str) -> str | None:
             what = ", ".join(strange) or "several schemes or prefixes"
             raise Refused(
                 f"alerting in {file} has {what}, which monops does not write for vmalert",
-                remedy="use one shard, whose rules Prometheus itself evaluates: monops scale set --shards 1 --replicas 2",
+                remedy="use one shard, whose rules Prometheus evaluates: monops scale set --shards 1 --replicas 2",
             )
         found |= same
         targets = [target for group in manager.get("static_configs") or () for target in group.get("targets") or ()]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from monops.domain.errors import ServiceUnreachable
 from monops.domain.ports import Container, Engine
 from monops.domain.rebuild import without_secret
-from monops.domain.scale import LABEL
+from monops.domain.scale import LABEL, LAYER, LAYER_PORT, RULES, RULES_PORT
 from monops.domain.stack import PORTS
 from monops.edges.http_alertmanager import HttpAlertmanager
 from monops.edges.http_client import TIMEOUT, json_of, new_session, status_of
@@ -19,6 +19,10 @@ from monops.edges.http_prometheus import HttpPrometheus
 
 if TYPE_CHECKING:
     import requests
+
+
+#: What answers as Prometheus does, on another port.
+_SCALED = {LAYER: LAYER_PORT, RULES: RULES_PORT}
 
 
 class HttpServices:
@@ -42,7 +46,8 @@ class HttpServices:
         return any(status_of(new_session(), url + path) == 200 for url in self._candidates("", container, port))
 
     def _connect(self, service: str, container: Container | None, probe: str) -> tuple[str, requests.Session]:
-        candidates = self._candidates(service, container, PORTS[service])
+        label = container.labels.get(LABEL, "") if container is not None else ""
+        candidates = self._candidates(service, container, _SCALED.get(label, PORTS[service]))
         if candidates:  # requests takes a fifth of a second to import: not where there is nobody to ask
             session = new_session()
             for url in candidates:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from monops.domain.change import Expected, FileEdit, Means, Plan, Step, Value
+from monops.domain.change import FileEdit, Plan, Value
 from monops.domain.env_edit import set_variable, variable
 from monops.domain.errors import ConfigurationError, NotFound, Refused, UsageFault
 from monops.domain.nearest import listed
@@ -20,10 +20,10 @@ from monops.domain.scale import (
     LAYER_URL,
     MOST_REPLICAS,
     MOST_SHARDS,
+    RULES_PORT,
     RULES_SERVICE,
     Instance,
     Scale,
-    times,
 )
 from monops.domain.scale_compose import (
     copied_service,
@@ -38,26 +38,21 @@ from monops.domain.scale_compose import (
 )
 from monops.domain.scale_config import (
     evaluation_interval,
-    instance_config,
+    instance_configs,
     notifier_config,
     rule_patterns,
     shortest_interval,
 )
 from monops.domain.scale_rules import Placed, place_rules
 from monops.domain.yaml_edit import set_value, value_at
-from monops.ops.scale_look import SERVICE, Layout, flag_value, has_layer, labels_of
+from monops.ops.scale_look import SERVICE, Layout, flag_value, has_layer
+from monops.ops.scale_ports import Ports
+from monops.ops.scale_steps import expected_of, steps_of
 from monops.ops.workshop import Workshop
 from monops.stack.options import SCALE_IMAGES
 
 NOTIFIER = "vmalert-notifier.yml"
 _GRAFANA = "/etc/grafana/provisioning"
-_STARTS = "Prometheus for the seconds that it takes to start; scrapes of its targets are missed meanwhile"
-#: A published port as Compose writes it: `${BIND_ADDRESS:?is in .env}:${PROMETHEUS_PORT:?is in .env}:9090`.
-_PORT = re.compile(
-    r"(?P<host>(?:(?:\$\{[^}]*\}|[^:$]+|\[[^\]]*\]):)?)(?P<public>\$\{[^}]*\}|\$\w+|\d+):(?P<inside>\d+)"
-)
-#: How far behind Prometheus's own port the others begin to look for one.
-_NEXT = 101
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +77,7 @@ def plan_scale(shop: Workshop, at: Layout, wanted: Scale, *, first_port: int | N
         )
     rules = _rules(shop, at, own, wanted)
     plain = _plain(at)
-    ports = _Ports(shop, at, plain, first_port)
+    ports = Ports(shop, at, plain, first_port)
     text = plain if wanted.is_one else _scaled_text(shop, at, plain, own, wanted, rules, ports)
     edits = [
         *_config_edits(shop, at, own, wanted, rules),
@@ -96,7 +91,7 @@ def plan_scale(shop: Workshop, at: Layout, wanted: Scale, *, first_port: int | N
         Value("shards", str(at.scale.shards), str(wanted.shards)),
         Value("replicas", str(at.scale.replicas), str(wanted.replicas)),
     )
-    steps = _steps(shop, at, edits)
+    steps = steps_of(shop, at, edits)
     title = f"Prometheus: {at.scale} → {wanted}" if at.scale != wanted else f"Prometheus: {wanted}"
     return Plan(
         site=at.site,
@@ -104,7 +99,7 @@ def plan_scale(shop: Workshop, at: Layout, wanted: Scale, *, first_port: int | N
         values=tuple(value for value in values if value.before != value.after),
         edits=tuple(edits),
         steps=steps,
-        expected=_expected(shop, at, wanted) if edits else (),
+        expected=expected_of(shop, at, wanted) if edits else (),
         warnings=tuple(_warnings(at, wanted, rules, edits)) if edits else (),
     )
 
@@ -130,7 +125,7 @@ def _plain(at: Layout) -> str:
     return with_config(text, at.service, at.inside, file=at.compose, running=at.container.command)
 
 
-def _scaled_text(shop: Workshop, at: Layout, plain: str, own: str, wanted: Scale, rules: _Rules, ports: _Ports) -> str:
+def _scaled_text(shop: Workshop, at: Layout, plain: str, own: str, wanted: Scale, rules: _Rules, ports: Ports) -> str:
     file, folder = at.compose, posixpath.dirname(at.inside)
     inside = {one: f"{folder}/{one.file(posixpath.basename(at.inside))}" for one in wanted.instances}
     text, volumes = plain, []
@@ -166,6 +161,7 @@ def _scaled_text(shop: Workshop, at: Layout, plain: str, own: str, wanted: Scale
             image=_image("VMALERT_IMAGE"),
             rules=rules.central,
             notifier=notifier,
+            port=ports.of(RULES_SERVICE, RULES_PORT),
             url=flag_value(at, "--web.external-url") or f"http://{at.service}:9090",
             every=evaluation_interval(own, at.own),
             mounts=mount_at(first, folder),
@@ -184,45 +180,6 @@ def _keeps(shop: Workshop, at: Layout) -> str:
     return f"{max(1, -(-int(time) // 86400))}d" if time.isdigit() else "100y"
 
 
-class _Ports:
-    """Published ports for those that have none yet."""
-
-    def __init__(self, shop: Workshop, at: Layout, plain: str, first_port: int | None) -> None:
-        services = shop.bench.compose(at.site).model({at.compose: plain}).get("services") or {}
-        self._taken = {
-            int(port["published"])
-            for service in services.values()
-            for port in service.get("ports") or ()
-            if str(port.get("published", "")).isdigit()
-        }
-        own = [port for port in services[at.service].get("ports") or () if str(port.get("published", "")).isdigit()]
-        self._next = first_port or (int(own[0]["published"]) if own else 9090) + _NEXT
-        self._host = f"{own[0]['host_ip']}:" if own and own[0].get("host_ip") else "127.0.0.1:"
-        declared = value_at(plain, ("services", at.service), file=at.compose).get("ports") or []
-        written = _PORT.fullmatch(str(declared[0])) if declared else None
-        if written is not None:
-            self._host = written["host"]
-        self._before = {} if first_port else _ports_before(at)
-
-    def of(self, service: str, inside: int) -> str:
-        """The one that it has; else the next free one."""
-        if service in self._before:
-            return self._before[service]
-        while self._next in self._taken:
-            self._next += 1
-        self._taken.add(self._next)
-        return f"{self._host}{self._next}:{inside}"
-
-
-def _ports_before(at: Layout) -> dict[str, str]:
-    found = {}
-    for name in at.others:
-        ports = value_at(at.text, ("services", name), file=at.compose).get("ports") or []
-        if ports:
-            found[name] = str(ports[0])
-    return found
-
-
 # --- the other files -------------------------------------------------------------------------------
 
 
@@ -231,16 +188,15 @@ def _config_edits(shop: Workshop, at: Layout, own: str, wanted: Scale, rules: _R
     texts: dict[str, str | None] = {f"{folder}/{one.file(name)}": None for one in at.scale.instances}
     texts[f"{folder}/{NOTIFIER}"] = None
     if not wanted.is_one:
-        for one in wanted.instances:
-            texts[f"{folder}/{one.file(name)}"] = instance_config(
-                own,
-                file=at.own,
-                scale=wanted,
-                instance=one,
-                first=at.service,
-                rule_files=rules.own,
-                with_rules_service=bool(rules.central),
-            )
+        made = instance_configs(
+            own,
+            file=at.own,
+            scale=wanted,
+            first=at.service,
+            rule_files=rules.own,
+            with_rules_service=bool(rules.central),
+        )
+        texts |= {f"{folder}/{one.file(name)}": text for one, text in made.items()}
         _check_configs(shop, {path: text for path, text in texts.items() if text is not None})
         if rules.central:
             texts[f"{folder}/{NOTIFIER}"] = notifier_config(own, file=at.own)
@@ -338,76 +294,7 @@ def _rules(shop: Workshop, at: Layout, own: str, wanted: Scale) -> _Rules:
     )
 
 
-# --- steps -----------------------------------------------------------------------------------------
-
-
-def _steps(shop: Workshop, at: Layout, edits: Sequence[FileEdit]) -> tuple[Step, ...]:
-    """Whoever takes over comes before whoever goes; backwards as well."""
-    compose = shop.bench.compose(at.site)
-    texts = {edit.path: edit.after for edit in edits}
-    own = {*at.site.files, *at.site.variables, f"{at.site.folder}/.env"}
-    before = compose.model().get("services") or {}
-    replaced = {path: text for path, text in texts.items() if path in own}
-    after = (compose.model(replaced) if replaced else {"services": before}).get("services") or {}
-    moved = {name for name in {*before, *after} if before.get(name) != after.get(name)}
-    gone = sorted(name for name in moved if name not in after)
-    made = sorted(moved - set(gone) - {at.service})
-    steps = [_made(name) for name in made if name not in (RULES_SERVICE,)]
-    if at.service in moved:
-        steps.append(Step(means=Means.RECREATE, service=at.service, interrupts=_STARTS))
-    steps += [_gone(name) for name in gone if name not in (LAYER_SERVICE, RULES_SERVICE)]
-    steps += [_made(name) for name in made if name == RULES_SERVICE]
-    steps += _reloads(at, texts, moved)
-    is_away = LAYER_SERVICE in gone
-    grafana = [path for path in texts if "/datasources/" in path]
-    if grafana:
-        step = Step(
-            means=Means.RESTART, service=shop.container("grafana").service, interrupts="Grafana for some seconds"
-        )
-        steps = [step, *steps] if is_away else [*steps, step]
-    rules = [_gone(RULES_SERVICE)] if RULES_SERVICE in gone else []
-    return (*rules, *steps, *([_gone(LAYER_SERVICE)] if is_away else []))
-
-
-def _made(name: str) -> Step:
-    return Step(means=Means.RECREATE, service=name, interrupts="nothing")
-
-
-def _gone(name: str) -> Step:
-    what = "nothing: what it holds is brought into prometheus first, and its volume stays"
-    if name in (LAYER_SERVICE, RULES_SERVICE):
-        what = "nothing: it goes, and what volume it has stays"
-    return Step(means=Means.RECREATE, service=name, interrupts=what)
-
-
-def _reloads(at: Layout, texts: Mapping[str, str | None], moved: set[str]) -> list[Step]:
-    """Those that are not made anew, and have another configuration."""
-    folder, name = posixpath.split(at.own)
-    found = []
-    for one in at.scale.instances:
-        service = one.service(at.service)
-        if texts.get(f"{folder}/{one.file(name)}") is not None and service not in moved:
-            found.append(Step(means=Means.RELOAD, service=service, interrupts="nothing"))
-    return found
-
-
-def _expected(shop: Workshop, at: Layout, wanted: Scale) -> tuple[Expected, ...]:
-    found = []
-    now = labels_of(shop.outside.services.prometheus(at.container).status().config)
-    for one in wanted.instances:
-        labels = {"shard": str(one.shard), "replica": one.replica}
-        if one.is_first:
-            labels = {"shard": "", "replica": ""} if wanted.is_one else labels
-            before = {**now, "scraped": times(at.scale.replicas)}
-            labels["scraped"] = times(wanted.replicas)
-        else:
-            before = labels if one in at.scale.instances else {}
-        found.append(Expected(reader="scale", service=one.service(at.service), wanted=labels, before=before))
-    gone = [one for one in at.scale.instances if one not in wanted.instances]
-    for one in gone:
-        labels = {"shard": str(one.shard), "replica": one.replica}
-        found.append(Expected(reader="scale", service=one.service(at.service), wanted={}, before=labels))
-    return tuple(found)
+# --- what a person should know ----------------------------------------------------------------------
 
 
 def _warnings(at: Layout, wanted: Scale, rules: _Rules, edits: Sequence[FileEdit]) -> list[str]:

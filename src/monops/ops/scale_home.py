@@ -62,7 +62,8 @@ def bring_home(shop: Workshop, container: Container) -> None:
         brought = _bring(shop, container)
     except MonopsError as error:
         shop.outside.progress.warn(
-            f"what {container.name} holds was not brought into {SERVICE}: {error.message}; it stays in the volume {volume}"
+            f"what {container.name} holds was not brought into {SERVICE}: {error.message}; "
+            f"it stays in the volume {volume}"
         )
         return
     if brought:
