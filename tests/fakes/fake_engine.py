@@ -20,6 +20,7 @@ from monops.domain.ports import (
     Prometheus,
     PrometheusStatus,
     Reader,
+    ScrapeTarget,
     Volume,
 )
 
@@ -56,6 +57,10 @@ class FakeEngine:
     acts: list[str] = field(default_factory=list)
     #: Where health checks stand, one answer after the other; the last stays.
     probes: list[Probe] = field(default_factory=lambda: [Probe(None)])
+
+    #: `docker update` and signals, in order: (container, what).
+    updated: list[tuple[str, dict[str, int]]] = field(default_factory=list)
+    signals: list[tuple[str, str]] = field(default_factory=list)
 
     is_local = True
     host = "127.0.0.1"
@@ -109,6 +114,12 @@ class FakeEngine:
 
     def unpause(self, container_id: str) -> None:
         self._act("unpause", container_id, "running")
+
+    def update(self, container_id: str, limits: Mapping[str, int]) -> None:
+        self.updated.append((container_id, dict(limits)))
+
+    def signal(self, container_id: str, name: str) -> None:
+        self.signals.append((container_id, name))
 
     def logs(self, container_id: str, lines: int) -> tuple[str, ...]:
         return ("its last words",)
@@ -167,6 +178,9 @@ class FakePrometheus:
 
     def blocks_loaded(self) -> int | None:
         return self.blocks()
+
+    def targets(self) -> tuple[ScrapeTarget, ...]:
+        return ()
 
 
 class FakeGrafana:

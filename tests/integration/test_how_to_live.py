@@ -16,7 +16,7 @@ from tests.integration.test_how_to import ON_THE_SHIPPED_STACK
 
 HOW_TO = ROOT / "docs" / "how-to"
 QUERIES = HOW_TO / "queries.md"
-#: Pages that are run as a whole; the last one changes the stack's rules.
+#: Pages that are run as a whole; the last ones change the stack's rules, and make Prometheus anew.
 PAGES = [page for page in ON_THE_SHIPPED_STACK if page != QUERIES.stem]
 INSTRUMENT = HOW_TO / "instrument-a-service.md"
 #: The port of the sample application as the pages have it.

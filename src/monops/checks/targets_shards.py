@@ -32,7 +32,7 @@ def judge(facts: Facts) -> Iterator[Finding]:
         yield Finding(
             severity=Severity.ERROR,
             subject=f"Prometheus {one.name}",
-            cause=f"there is no container of it, so the targets of shard {one.shard} are scraped less than they should be",
+            cause=f"there is no container of it, so the targets of shard {one.shard} are scraped less than they should",
             evidence=(f"of {scale}, the containers have no label {one.words}",),
             fix=Fix(say="Make its container from the Compose file.", command="monops stack up"),
         )

@@ -69,6 +69,8 @@ class FileEdit(msgspec.Struct, frozen=True, kw_only=True):
     in_place: bool = False
     #: Of a new file; one that is there keeps its own.
     mode: int = 0o644
+    #: The user that a new file shall belong to: the service that reads a secret. None: whoever has the folder.
+    owner: int | None = None
     #: Whether its text is a secret as a whole: no diff is shown.
     is_secret: bool = False
 

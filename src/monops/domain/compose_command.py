@@ -102,18 +102,6 @@ def with_flag(text: str, service: str, flag: str, value: str, *, file: str, runn
     raise Refused(f"the command of {service} in {file} is written too oddly to be edited", remedy=f"edit {file}")
 
 
-def without_flag(text: str, found: Flag, flag: str, *, file: str) -> str:
-    """The same text without the flag and its value."""
-    from monops.domain.yaml_edit import remove
-
-    if found.item is not None:
-        text = remove(text, (*found.path, found.item), file=file)
-        return text if found.joined else remove(text, (*found.path, found.item - 1), file=file)
-    whole = value_at(text, found.path, file=file)
-    spaced = re.search(rf"\s*{re.escape(flag)}[\s=]+{re.escape(found.value)}", whole)
-    return replace_within(text, found.path, spaced[0] if spaced else "", "", file=file)
-
-
 def _words(command: object, path: Path, file: str) -> list[str]:
     if isinstance(command, list):
         return [str(word) for word in command]

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from monops.domain.compose_command import find_flag, with_flag, with_value, without_flag
+from monops.domain.compose_command import find_flag, with_flag, with_value
 from monops.domain.errors import Refused
 from monops.domain.scale import (
     LABEL,
@@ -79,9 +79,6 @@ def copied_service(
         own = str(before["container_name"])
         text = set_value(text, (*path, "container_name"), f"{own}-{instance.name}", file=file)
     text = with_config(text, name, config, file=file, running=())
-    if flag := find_flag(text, name, "--web.external-url", file=file):
-        # Links of alerts lead to the first, which has the runbooks too: the same from every replica.
-        del flag
     if "ports" in before:
         text = set_value(text, (*path, "ports"), [port], file=file)
     volumes = before.get("volumes") or []
@@ -252,12 +249,6 @@ def _destination(mount: Any) -> str:
 
 def _with_source(mount: str, volume: str) -> str:
     return ":".join([volume, *mount.split(":")[1:]])
-
-
-def without_flag_of(text: str, service: str, flag: str, *, file: str) -> str:
-    """The same without a flag, where it is there."""
-    found = find_flag(text, service, flag, file=file)
-    return text if found is None else without_flag(text, found, flag, file=file)
 
 
 def mount_at(first: Mapping[str, Any], destination: str) -> list[Any]:

@@ -23,6 +23,7 @@ from monops.domain.yaml_nodes import (
     frozen,
     is_alias,
     is_flow,
+    last_of,
     pair_of,
     plain,
     root_of,
@@ -239,7 +240,7 @@ def _put(text: str, root: Any, at: Path, whole: Any, path: Path, value: Any, fil
             and content_start(node, text) < end_of(node, text)
         ):
             written, stands = scalar_like(node, whole, is_flow(parent) if parent is not None else False)
-            new = text[: content_start(node, text)] + written + text[end_of(node, text) :]
+            new = text[: content_start(node, text)] + written + text[last_of(node, text) :]
             return _proved(text, new, at, lambda _: stands, file)
         return _proved(text, replaced(text, node, pair, parent, whole), at, _always(whole), file)
     return _proved(text, _inserted(text, root, parent, at, whole, file), at, _always(whole), file)

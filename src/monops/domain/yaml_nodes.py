@@ -82,6 +82,12 @@ def is_alias(parent: Any, number: int) -> bool:
     return start_of(item) < max((start_of(one) + 1 for one in parent.value[:number]), default=start_of(parent))
 
 
+def last_of(node: Any, text: str) -> int:
+    """Where another value in place of the node ends: before the end of its last line, also of a text that keeps it."""
+    end = end_of(node, text)
+    return end - len("\r\n" if text[:end].endswith("\r\n") else "\n") if text[end - 1 : end] == "\n" else end
+
+
 def end_of_items(node: Any, count: int, text: str) -> int:
     """Where the first `count` items of a list end."""
     place = start_of(node)

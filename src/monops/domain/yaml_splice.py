@@ -7,13 +7,13 @@ from typing import Any
 
 import yaml
 
-from monops.domain.yaml_nodes import content_start, end_of, end_of_alias, is_flow, start_of
+from monops.domain.yaml_nodes import content_start, end_of, end_of_alias, is_flow, last_of, start_of
 from monops.domain.yaml_write import block, flow
 
 
 def replaced(text: str, node: Any, pair: Any, parent: Any, whole: Any) -> str:
     """Another kind of value in place of a node: in one line where it is small or in braces, else as a block."""
-    eol, start, end, step = line_ending(text), content_start(node, text), end_of(node, text), indent_step(text)
+    eol, start, end, step = line_ending(text), content_start(node, text), last_of(node, text), indent_step(text)
     is_block = isinstance(whole, list | dict) and bool(whole) and not (parent is not None and is_flow(parent))
     if pair is None:
         column = start - text.rfind("\n", 0, start) - 1

@@ -48,6 +48,8 @@ class LocalEditedFiles:
         target = Path(os.path.realpath(path))
         folder = target.parent
         if not target.exists():
+            while not folder.exists():
+                folder = folder.parent
             if not os.access(folder, os.W_OK | os.X_OK):
                 raise _read_only(path, str(folder))
             return
@@ -58,7 +60,14 @@ class LocalEditedFiles:
             raise _read_only(path, str(folder))
 
     def replace(
-        self, path: str, text: str | None, *, expected: Sequence[str | None], in_place: bool = False, mode: int = 0o644
+        self,
+        path: str,
+        text: str | None,
+        *,
+        expected: Sequence[str | None],
+        in_place: bool = False,
+        mode: int = 0o644,
+        owner: int | None = None,
     ) -> None:
         target = Path(os.path.realpath(path))
         found = self.read(path)
@@ -85,7 +94,7 @@ class LocalEditedFiles:
             elif in_place and found is not None:
                 _write_in_place(target, text.encode())
             else:
-                _write_beside(target, text.encode(), mode)
+                _write_beside(target, text.encode(), mode, owner)
             _sync(target.parent)
 
 
@@ -97,12 +106,12 @@ def _write_in_place(target: Path, data: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def _write_beside(target: Path, data: bytes, mode: int) -> None:
+def _write_beside(target: Path, data: bytes, mode: int, owner: int | None) -> None:
     """A new file takes the old one's place, owner and mode."""
     before = target.stat() if target.exists() else None
     if before is None:
         target.parent.mkdir(parents=True, exist_ok=True)
-    owner = before or target.parent.stat()
+    beside = target.parent.stat()
     partial = target.parent / f".{target.name}.{secrets.token_hex(4)}.partial"
     try:
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -110,9 +119,13 @@ def _write_beside(target: Path, data: bytes, mode: int) -> None:
             if before is not None and (before.st_uid, before.st_gid) != (os.geteuid(), os.getegid()):
                 # It must stay that user's, or a service could not read it any more.
                 os.fchown(file.fileno(), before.st_uid, before.st_gid)
+            elif before is None and owner is not None and owner != os.geteuid():
+                os.fchown(file.fileno(), owner, -1)
             elif before is None:
                 with contextlib.suppress(PermissionError):
-                    os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
+                    os.fchown(file.fileno(), beside.st_uid, beside.st_gid)
+            if before is not None:
+                _copy_attributes(target, file.fileno())
             os.fchmod(file.fileno(), before.st_mode & 0o7777 if before else mode)
             file.write(data)
             file.flush()
@@ -121,6 +134,14 @@ def _write_beside(target: Path, data: bytes, mode: int) -> None:
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
+
+
+def _copy_attributes(source: Path, descriptor: int) -> None:
+    """Extended ones: without its SELinux label a container could not read the file any more."""
+    with contextlib.suppress(OSError):
+        for name in os.listxattr(source):
+            with contextlib.suppress(OSError):
+                os.setxattr(descriptor, name, os.getxattr(source, name))
 
 
 def _sync(folder: Path) -> None:

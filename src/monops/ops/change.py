@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -58,8 +59,10 @@ def carry_on(shop: Workshop, changes: Changes, entry: Entry) -> Entry:
     """From where the entry stands to done. Raises as `apply`; the lock is held."""
     plan, state = entry.plan, entry.state
     try:
-        if state is State.PREPARED:
+        if state in (State.PREPARED, State.WRITTEN):
+            # Once more where it was said to be written: a way back whose end could not be noted may have begun.
             _write(shop, plan.edits)
+        if state is State.PREPARED:
             changes.save(entry.at(state := State.WRITTEN))
         if state is State.WRITTEN:
             take_over(shop, plan.site, plan.steps)
@@ -69,13 +72,13 @@ def carry_on(shop: Workshop, changes: Changes, entry: Entry) -> Entry:
         done = entry.at(State.DONE, ended=_now(shop))
         changes.save(done)
     except MonopsError as error:
-        failed = take_back(shop, changes, entry.at(state), error.message)
+        failed = _tried_to_take_back(shop, changes, entry.at(state), error.message)
         if failed.trouble:
             raise TakenBack(
                 f"{failed.reason}. Taking it back did not go well either: {failed.trouble}",
                 remedy="monops stack status; monops history",
             ) from error
-        remedy = error.remedy if state is State.PREPARED else "nothing is to be done: all is as it was. monops history"
+        remedy = error.remedy if state is State.PREPARED else f"monops history {entry.id}"
         raise TakenBack(f"{failed.reason}; the change was taken back", remedy=remedy) from error
     except BaseException as error:
         # ^C or SIGTERM: a second one leaves an open entry, which the next run finishes.
@@ -83,6 +86,17 @@ def carry_on(shop: Workshop, changes: Changes, entry: Entry) -> Entry:
         take_back(shop, changes, entry.at(state), f"interrupted ({type(error).__name__})")
         raise
     return done
+
+
+def _tried_to_take_back(shop: Workshop, changes: Changes, entry: Entry, reason: str) -> _Failure:
+    """Raises EngineUnreachable that says what is left to do."""
+    try:
+        return take_back(shop, changes, entry, reason)
+    except EngineUnreachable as error:
+        raise EngineUnreachable(
+            f"{reason}; the old files are back, but the containers could not be brought back: {error.message}",
+            remedy=f"{error.remedy}; then, to finish it: monops history",
+        ) from error
 
 
 def take_back(shop: Workshop, changes: Changes, entry: Entry, reason: str) -> _Failure:
@@ -93,7 +107,9 @@ def take_back(shop: Workshop, changes: Changes, entry: Entry, reason: str) -> _F
     plan, back, trouble = entry.plan, entry.plan.backwards(), []
     has_stepped = entry.state is not State.PREPARED
     if has_stepped:
-        changes.save(entry.at(State.REVERTING, reason=reason))
+        # On a full disk there is no room for notes; the way back needs none.
+        with suppress(Refused):
+            changes.save(entry.at(State.REVERTING, reason=reason))
     for edit in back.edits:
         try:
             _write(shop, [edit])
@@ -119,7 +135,12 @@ def take_back(shop: Workshop, changes: Changes, entry: Entry, reason: str) -> _F
 def _write(shop: Workshop, edits: Sequence[FileEdit]) -> None:
     for edit in edits:
         shop.files.replace(
-            edit.path, edit.after, expected=(edit.before, edit.after), in_place=edit.in_place, mode=edit.mode
+            edit.path,
+            edit.after,
+            expected=(edit.before, edit.after),
+            in_place=edit.in_place,
+            mode=edit.mode,
+            owner=edit.owner,
         )
 
 

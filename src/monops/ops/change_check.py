@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from monops.domain.change import FileEdit, Means, Plan
+from monops.domain.change import Entry, FileEdit, Means, Plan, State
 from monops.domain.errors import ConfigurationError, MonopsError, Refused
 from monops.domain.nearest import listed
+from monops.domain.rebuild import without_secret
 from monops.ops.change_site import config_file
 from monops.ops.workshop import Workshop
 
@@ -60,10 +61,12 @@ def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> set[str]:
 def _drift(shop: Workshop, plan: Plan, services: Sequence[str], hashes: Mapping[str, str]) -> tuple[str, ...]:
     """A container that is not as its files say: making it anew takes over more than this change."""
     found = []
+    entries = shop.bench.changes(plan.site.folder).entries()
     for service in services:
         for container in shop.in_site(plan.site, service):
             label = container.labels.get(_HASH, "")
-            if label and service in hashes and label != hashes[service]:
+            is_ours = _was_updated(entries, service, str(container.raw.get("Created") or ""))
+            if label and service in hashes and label != hashes[service] and not is_ours:
                 found.append(
                     f"{container.name} is not as its files say even now (edited since, or started with variables of "
                     "another shell): making it anew takes that over too, and a way back leads to the files, not to it"
@@ -71,9 +74,20 @@ def _drift(shop: Workshop, plan: Plan, services: Sequence[str], hashes: Mapping[
     return tuple(found)
 
 
+def _was_updated(entries: Sequence[Entry], service: str, created: str) -> bool:
+    """Whether monops itself gave the container other limits while it ran: then it is as the file says all the same."""
+    return any(
+        entry.state is State.DONE
+        # Both are UTC, in the same order of digits.
+        and entry.started[:19] >= created[:19]
+        and any(step.means is Means.UPDATE and step.service == service for step in entry.plan.steps)
+        for entry in entries
+    )
+
+
 def _check_by_tool(shop: Workshop, plan: Plan, edit: FileEdit) -> None:
     for service, words in _TOOLS.items():
-        if edit.after is None or not any(step.service == service for step in plan.steps):
+        if edit.after is None or edit.path in plan.site.files:
             continue
         try:
             found = config_file(shop, shop.container(service), service)
@@ -85,8 +99,9 @@ def _check_by_tool(shop: Workshop, plan: Plan, edit: FileEdit) -> None:
         said = shop.tools.apart(service, {name: edit.after.encode()}, (*words, name))
         if said.exit_code != 0:
             lines = [line.strip() for line in said.output.splitlines() if line.strip()]
-            why = next((line for line in lines if "FAILED" in line or "error" in line.lower()), (lines or [""])[-1])
+            first = next((n for n, line in enumerate(lines) if "FAILED" in line or "error" in line.lower()), 0)
+            why = without_secret(" ".join(lines[first:]).removeprefix("FAILED: "))
             raise ConfigurationError(
-                f"{words[0]} refuses the changed {edit.path}: {why.removeprefix('FAILED: ')}",
+                f"{words[0]} refuses the changed {edit.path}: {why}",
                 remedy=f"{words[0]} {' '.join(words[1:3])} {edit.path}",
             )

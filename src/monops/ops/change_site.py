@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from monops.domain.change import Site
-from monops.domain.errors import Refused
+from monops.domain.errors import NotFound, Refused
 from monops.domain.nearest import listed
 from monops.domain.ports import Container, Mount
+from monops.domain.stack import find_stack, worth_inspecting
 from monops.domain.yaml_edit import has, value_at
 from monops.ops.workshop import Workshop
 
@@ -36,7 +37,8 @@ class ConfigFile:
 def find_site(shop: Workshop, container: Container) -> Site:
     """Raises Refused where the container is not Compose's, or its files are not here, or not those that are meant."""
     labels = container.labels
-    files, folder = _split(labels.get(_FILES, "")), labels.get(_FOLDER, "")
+    folder = labels.get(_FOLDER, "")
+    files = tuple(posixpath.join(folder, path) for path in _split(labels.get(_FILES, "")))
     if not files or not folder:
         raise Refused(
             f"{container.name} was not started by Docker Compose, so there is no file in which to change it",
@@ -55,6 +57,19 @@ def find_site(shop: Workshop, container: Container) -> Site:
             remedy=f"cd {folder}, and run it there; or start the stack from this file: monops stack up",
         )
     return Site(project=container.project, folder=folder, files=files, variables=_split(labels.get(_VARIABLES, "")))
+
+
+def folder_of(shop: Workshop) -> str | None:
+    """Compose's project directory of the stack, be its containers running or not; None where there is no container.
+
+    Raises UsageFault where there are several stacks, EngineUnreachable."""
+    engine = shop.outside.engine
+    ids = worth_inspecting(engine.listed(), shop.project, shop.named.values())
+    try:
+        found = find_stack(engine.containers(ids), project=shop.project, named=shop.named)
+    except NotFound:
+        return None
+    return next((one.labels[_FOLDER] for one in found.containers if one.labels.get(_FOLDER)), None)
 
 
 def _is_same(shop: Workshop, one: str, other: str) -> bool:

@@ -11,6 +11,7 @@ from monops.domain.errors import MonopsError, NotFound, ServiceError, ServiceUnr
 from monops.domain.nearest import listed
 from monops.domain.ports import Container
 from monops.domain.rebuild import without_secret
+from monops.domain.stack import service_of
 from monops.ops.scale_home import bring_home
 from monops.ops.stack_status import RESTARTS_THAT_ARE_A_LOOP, ServiceState, last_words, state_of
 from monops.ops.workshop import Workshop
@@ -37,8 +38,8 @@ def _reload(shop: Workshop, site: Site, step: Step) -> None:
     for container in _containers(shop, site, step.service):
         seen = set(shop.outside.engine.logs(container.id, _LINES))
         answer = "not asked"
-        if step.service in _RELOADS:
-            answer = shop.bench.compose(site).post(step.service, _RELOADS[step.service])
+        if (address := _RELOADS.get(service_of(container) or "")) is not None:
+            answer = shop.bench.compose(site).post(step.service, address)
         if "500" in answer:
             lines = [line for line in shop.outside.engine.logs(container.id, _LINES) if line not in seen]
             raise ServiceError(

@@ -7,13 +7,11 @@ from collections.abc import Sequence
 import msgspec
 
 from monops.domain.change import Entry, FileEdit, Plan, State, undone
-from monops.domain.errors import MonopsError, NotFound, Refused
+from monops.domain.errors import NotFound, Refused
 from monops.domain.merge import merged
 from monops.domain.nearest import listed
-from monops.ops.change_site import find_site
+from monops.ops.change_site import folder_of
 from monops.ops.workshop import Workshop
-
-_SERVICES = ("prometheus", "alertmanager", "grafana")
 
 
 def home(shop: Workshop) -> str:
@@ -23,13 +21,10 @@ def home(shop: Workshop) -> str:
     """
     if shop.own_file is not None:
         return shop.own_file.rpartition("/")[0]
-    fault: MonopsError | None = None
-    for service in _SERVICES:
-        try:
-            return find_site(shop, shop.container(service)).folder
-        except NotFound as error:
-            fault = fault or error
-    raise fault or NotFound("there is no stack", remedy="monops init")
+    folder = folder_of(shop)
+    if folder is None:
+        raise NotFound("there is no stack here, and none runs", remedy="go to the stack's folder; or: monops init")
+    return folder
 
 
 def history(shop: Workshop, folder: str) -> tuple[tuple[Entry, bool], ...]:

@@ -113,7 +113,7 @@ def plan_retention(shop: Workshop, seen: Retention, *, time: str | None, size: s
         title=f"retention of Prometheus: {changed or 'as it is'}",
         values=values,
         edits=edits,
-        steps=(Step(means=means, service=service, interrupts=interrupts),) if edits else (),
+        steps=(Step(means=means, service=service, interrupts=interrupts),) if asked else (),
         expected=(Expected(reader="retention", service=service, wanted=wanted, before=seen.kept),),
         warnings=tuple(warnings),
     )

@@ -34,12 +34,16 @@ class Workshop:
     command: str
     version: str
 
+    def found(self, service: str) -> Container:
+        """As `container`, be it running or not."""
+        engine = self.outside.engine
+        ids = worth_inspecting(engine.listed(), self.project, self.named.values())
+        return find_stack(engine.containers(ids), project=self.project, named=self.named).container(service)
+
     def container(self, service: str) -> Container:
         """The running container of a monitoring service (`prometheus`), asked for anew each time: it may have been
         made anew. Raises NotFound, UsageFault where there are several stacks, EngineUnreachable."""
-        engine = self.outside.engine
-        ids = worth_inspecting(engine.listed(), self.project, self.named.values())
-        found = find_stack(engine.containers(ids), project=self.project, named=self.named).container(service)
+        found = self.found(service)
         if found.state != "running":
             raise NotFound(f"{found.name} is {found.state}", remedy=f"docker start {found.name}; monops stack status")
         return found

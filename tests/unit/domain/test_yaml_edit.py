@@ -86,7 +86,7 @@ scalars = st.one_of(
     st.sampled_from(
         ["7d", "2G", "0.5", "1.0", "true", "no", "null", "~", "", " x", "x ", "a: b", "a #b", "- a", "*x", "50GB"]
     ),
-    st.text(st.characters(codec="utf-8", exclude_categories=("Cs",)), max_size=12),
+    st.text(st.characters(codec="utf-8"), max_size=12),
     st.integers(-5, 10**9),
     st.booleans(),
 )
@@ -244,7 +244,7 @@ def test_what_is_no_yaml_is_said_with_its_line(text: str, says: str) -> None:
 
 
 def test_a_key_that_is_there_twice_is_refused() -> None:
-    with pytest.raises(Refused, match="a is in file.yml twice, in lines 1 and 3"):
+    with pytest.raises(Refused, match=r"a is in file\.yml twice, in lines 1 and 3"):
         set_value("a: 1\nb: 2\na: 3\n", ("a",), "x", file=FILE)
 
 

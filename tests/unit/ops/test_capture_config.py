@@ -114,7 +114,12 @@ def test_an_env_file_of_images_and_ports_goes_into_a_plain_backup(
 
 
 def test_a_store_of_backups_and_old_versions_in_a_mounted_folder_are_left_out(world: BackupWorld, home: Path) -> None:
-    for name in ("rules/backups/monops.json", "rules/backups/objects/x.tar", "rules/.monops/before/1/a.yml"):
+    for name in (
+        "rules/backups/monops.json",
+        "rules/backups/objects/x.tar",
+        "rules/.monops/before/1/a.yml",
+        "rules/.monops/changes/0001.json",
+    ):
         (home / name).parent.mkdir(parents=True, exist_ok=True)
         (home / name).write_text("old")
     found, _ = contents(world)

@@ -23,7 +23,8 @@ def COMMAND() -> None:  # noqa: N802 - the name by which commands are found
 
 @COMMAND.command(
     "show",
-    epilog="Exit status: 0 every target is scraped as often as there are replicas; 4 it is not; 10 no Prometheus runs.",
+    epilog="Exit status: 0 every target is scraped as often as there are replicas; 4 it is not; "
+    "10 there is no Prometheus.",
 )
 @click.pass_obj
 def show(settings: Settings) -> int:
@@ -34,7 +35,7 @@ def show(settings: Settings) -> int:
     wiring = Wiring(settings)
     with wiring.progress:
         shop = wiring.workshop("scale show")
-        seen = see_scale(shop, shop.container(SERVICE))
+        seen = see_scale(shop, shop.found(SERVICE))
     if settings.as_json:
         show_json("scale show", ok=seen.is_right, result=_result(seen))
     else:

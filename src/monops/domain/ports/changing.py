@@ -33,9 +33,16 @@ class EditedFiles(Protocol):
         ...
 
     def replace(
-        self, path: str, text: str | None, *, expected: Sequence[str | None], in_place: bool = False, mode: int = 0o644
+        self,
+        path: str,
+        text: str | None,
+        *,
+        expected: Sequence[str | None],
+        in_place: bool = False,
+        mode: int = 0o644,
+        owner: int | None = None,
     ) -> None:
-        """Whole or not at all, durably; owner and mode stay. None takes the file away.
+        """Whole or not at all, durably; owner and mode stay, those given are a new file's. None takes the file away.
 
         Raises Refused if the file is none of `expected` now: somebody edited it meanwhile.
         """
