@@ -3,6 +3,8 @@
 
 MONOPS_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 VENV=${MONOPS_VENV:-$MONOPS_ROOT/.venv}
+# Tests and benchmarks start monops thousands of times: its modules are compiled once, as where it is installed.
+unset PYTHONDONTWRITEBYTECODE
 
 say() { printf '%s\n' "$*" >&2; }
 

@@ -144,6 +144,9 @@ def _environment() -> list[str]:
         "MONOPS_S3_ACCESS_KEY_ID, MONOPS_S3_SECRET_ACCESS_KEY": "keys, or with `_FILE` behind the name the files that "
         "hold them; else boto3's own chain",
         "MONOPS_AGE_IDENTITY_FILE": "the age identity that opens encrypted objects",
+        "MONOPS_GRAFANA_TOKEN": "a token of an administrator's rights, with which `monops doctor` looks into Grafana",
+        "MONOPS_GRAFANA_PASSWORD_FILE, MONOPS_GRAFANA_PASSWORD": "the administrator's password, where there is no "
+        "token; else that of the container or of the stack's folder, whose file only root can read after `stack up`",
         "MONOPS_STATE_DIR": "where monops remembers what it stopped; else /var/lib/monops for root, or "
         "~/.local/state/monops",
         "MONOPS_REACH": "`mountpoint` or `archive`: insist on that way to reach volumes; default `auto`",

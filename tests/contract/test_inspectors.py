@@ -34,7 +34,7 @@ def test_every_fact_is_read(facts: Facts) -> None:
     assert unknown == {}
 
 
-def test_the_engine_is_as_docker_says(facts: Facts) -> None:
+def test_the_engine_is_as_docker_says(watched: Stack, facts: Facts) -> None:
     engine = known(facts.engine)
     said = json.loads(docker("version", "--format", "{{json .Server}}"))
     info = json.loads(docker("info", "--format", "{{json .}}"))
@@ -49,6 +49,10 @@ def test_the_engine_is_as_docker_says(facts: Facts) -> None:
     assert disk.total == there.f_blocks * there.f_frsize
     assert 0 < disk.free_share < 1
     assert disk.kind
+    for service, own in known(facts.data_disks).items():
+        at = os.statvfs(watched.mountpoint(service))
+        assert (own.total, own.kind) == (at.f_blocks * at.f_frsize, disk.kind)
+    assert set(known(facts.data_disks)) == {"prometheus", "grafana", "alertmanager"}
 
 
 def test_containers_are_as_docker_inspects_them(watched: Stack, facts: Facts) -> None:
@@ -133,6 +137,8 @@ def test_prometheus_is_as_it_says_itself(watched: Stack, facts: Facts) -> None:
     assert runtime.retention == "1y"
     assert 0 < time.time() - runtime.started_at < 3600
     assert facts.prometheus_replay == 1.0
+    # It may have learned more since.
+    assert {"up"} <= known(facts.prometheus_metrics) <= set(fetch(f"{url}/api/v1/label/__name__/values")["data"])
     counts = list(known(facts.prometheus_cardinality).values())
     assert 5 < len(counts) <= 20
     assert counts == sorted(counts, reverse=True)

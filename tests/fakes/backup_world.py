@@ -18,7 +18,17 @@ from tests.fakes.store_builder import write_block
 
 from monops.domain.errors import EngineError, ServiceUnreachable, VolumeMissing
 from monops.domain.place import Place
-from monops.domain.ports import Container, Grafana, Mount, Prometheus, PrometheusStatus, Reader, Tree, VolumeWriter
+from monops.domain.ports import (
+    Alertmanager,
+    Container,
+    Grafana,
+    Mount,
+    Prometheus,
+    PrometheusStatus,
+    Reader,
+    Tree,
+    VolumeWriter,
+)
 from monops.domain.tree import Entry
 from monops.edges.codec import StreamCodec
 from monops.edges.local_files import LocalFileSystem
@@ -179,6 +189,9 @@ class StackServices:
 
     def grafana(self, container: Container | None) -> Grafana:
         return FakeGrafana()
+
+    def alertmanager(self, container: Container | None) -> Alertmanager:
+        raise ServiceUnreachable("nobody answers", remedy="-")
 
     def answers(self, container: Container, port: int, path: str) -> bool:
         return container.state == "running"

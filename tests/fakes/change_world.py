@@ -16,6 +16,7 @@ from tests.fakes.fake_outside import Life, World
 
 from monops.domain.change import Entry, Site
 from monops.domain.errors import ConfigurationError, Locked, Refused
+from monops.domain.limits import NAMES, declared
 from monops.domain.ports import Container, Helper, Mount, PrometheusStatus
 from monops.ops.workshop import Workshop
 
@@ -127,8 +128,8 @@ class MemoryCompose:
                 merged[name] = {**merged.get(name, {}), **part}
         return {"name": "p", "services": merged}
 
-    def hashes(self) -> Mapping[str, str]:
-        return {name: str(part) for name, part in self.model()["services"].items()}
+    def hashes(self, replaced: Mapping[str, str | None] | None = None) -> Mapping[str, str]:
+        return {name: str(part) for name, part in self.model(replaced)["services"].items()}
 
     def has_image(self, image: str) -> bool:
         return True
@@ -136,7 +137,7 @@ class MemoryCompose:
     def remove(self, containers: Sequence[str]) -> None:
         raise AssertionError("no container goes")
 
-    def make(self, services: Sequence[str]) -> None:
+    def make(self, services: Sequence[str], *, anew: bool = False) -> None:
         for service in services:
             self.world.world.life.act(f"make {service}")
             self.world.make(service)
@@ -176,6 +177,13 @@ class Obedient(FakePrometheus):
 
     def status(self) -> PrometheusStatus:
         return replace(super().status(), version=self.version, config=self.loaded)
+
+
+def _host_config(part: Mapping[str, Any]) -> dict[str, int]:
+    """As Docker would have it."""
+    limits = declared(part)
+    found = {name: limits.of(setting) for setting, name in NAMES.items()}
+    return {**found, "MemorySwap": limits.memory * 2}
 
 
 @dataclass
@@ -242,7 +250,7 @@ class ChangeWorld:
                 Mount(type="volume", name="data", source="/v", destination="/prometheus"),
                 Mount(type="bind", name="", source=FOLDER, destination="/etc/prometheus", writable=False),
             ),
-            raw={"Config": {"Cmd": list(words)}, "State": {"ExitCode": 1}},
+            raw={"Config": {"Cmd": list(words)}, "State": {"ExitCode": 1}, "HostConfig": _host_config(part)},
         )
         self.world.engine.add(made)
         if service == "prometheus":

@@ -9,6 +9,8 @@ from datetime import timedelta
 
 from monops.domain.errors import EngineError, ServiceUnreachable, VolumeMissing
 from monops.domain.ports import (
+    Alertmanager,
+    Capacity,
     Container,
     Grafana,
     Helper,
@@ -61,6 +63,11 @@ class FakeEngine:
     #: `docker update` and signals, in order: (container, what).
     updated: list[tuple[str, dict[str, int]]] = field(default_factory=list)
     signals: list[tuple[str, str]] = field(default_factory=list)
+    #: What every container has said.
+    last_words: tuple[str, ...] = ("its last words",)
+
+    #: container -> bytes and processors that it uses now.
+    used: dict[str, tuple[int, float]] = field(default_factory=dict)
 
     is_local = True
     host = "127.0.0.1"
@@ -98,7 +105,13 @@ class FakeEngine:
         return (Network(name="bridge", gateway="172.17.0.1"),)
 
     def memory(self, container_id: str) -> Memory | None:
-        return None
+        return Memory(used=self.used[container_id][0], limit=0) if container_id in self.used else None
+
+    def processors(self, container_id: str) -> float | None:
+        return self.used[container_id][1] if container_id in self.used else None
+
+    def capacity(self) -> Capacity:
+        return Capacity(processors=4, memory=16 << 30)
 
     def image_digest(self, image_id: str) -> str:
         return image_id
@@ -117,12 +130,15 @@ class FakeEngine:
 
     def update(self, container_id: str, limits: Mapping[str, int]) -> None:
         self.updated.append((container_id, dict(limits)))
+        one = self.found[container_id]
+        host = {**(one.raw.get("HostConfig") or {}), **{name: value for name, value in limits.items() if value}}
+        self.found[container_id] = replace(one, raw={**one.raw, "HostConfig": host})
 
     def signal(self, container_id: str, name: str) -> None:
         self.signals.append((container_id, name))
 
     def logs(self, container_id: str, lines: int) -> tuple[str, ...]:
-        return ("its last words",)
+        return self.last_words
 
     def mounted(self, volume: str, image: str, *, writable: bool) -> AbstractContextManager[str]:
         raise EngineError("the fake engine has no helpers", remedy="docker info")
@@ -182,6 +198,9 @@ class FakePrometheus:
     def targets(self) -> tuple[ScrapeTarget, ...]:
         return ()
 
+    def metrics(self) -> str:
+        return ""
+
 
 class FakeGrafana:
     url = "http://grafana"
@@ -206,6 +225,9 @@ class FakeServices:
 
     def grafana(self, container: Container | None) -> Grafana:
         return FakeGrafana()
+
+    def alertmanager(self, container: Container | None) -> Alertmanager:
+        raise ServiceUnreachable("nobody answers", remedy="-")
 
     def answers(self, container: Container, port: int, path: str) -> bool:
         return container.state == "running"

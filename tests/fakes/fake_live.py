@@ -59,6 +59,9 @@ class FakeAlertmanager:
     def ready(self) -> bool:
         return self.fault is None
 
+    def config(self) -> str:
+        return "route: {receiver: nobody}\nreceivers: [{name: nobody}]\n"
+
     def alerts(self) -> tuple[RoutedAlert, ...]:
         if self.fault is not None:
             raise self.fault

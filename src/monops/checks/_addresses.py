@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 from urllib.parse import urlsplit
 
 from monops.checks._alerting import few
 from monops.checks._reading import everyone, host_config, of_service
+from monops.domain.address import is_address
 from monops.domain.facts import Facts, SeenContainer, Unknown
 from monops.domain.nearest import did_you_mean
 
@@ -27,7 +27,7 @@ def why_not_there(facts: Facts, host: str, port: int, *, meant: str) -> str:
     Raises IsUnknown.
     """
     # An address, or a name of a domain: it may be anywhere.
-    if not host or is_loopback(host) or _is_address(host) or "." in host:
+    if not host or is_loopback(host) or is_address(host) or "." in host:
         return ""
     found = [one for one in everyone(facts) if host in one.names()]
     if not found:
@@ -59,11 +59,3 @@ def place_of(url: str) -> str:
 
 def _names(one: SeenContainer) -> frozenset[str]:
     return one.names() - {one.container.id[:12], ""}
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True

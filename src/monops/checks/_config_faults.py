@@ -7,7 +7,8 @@ from typing import Any
 
 import yaml
 
-from monops.domain.facts import Facts, Unknown
+from monops.checks._prometheus import config_path, name_of
+from monops.domain.facts import Facts, IsUnknown, Unknown, known
 from monops.domain.nearest import did_you_mean
 from monops.domain.units import parse_duration
 from monops.domain.yaml_text import read_yaml
@@ -17,6 +18,16 @@ _SECTIONS = (
     "global", "runtime", "scrape_config_files", "scrape_configs", "rule_files", "alerting", "remote_write",
     "remote_read", "tracing", "storage", "otlp",
 )  # fmt: skip
+
+
+def path_and_text(facts: Facts) -> tuple[str, str]:
+    """Where Prometheus's configuration is in its container, and what is in it. Raises IsUnknown."""
+    known(facts.prometheus_flags)
+    path = config_path(facts)
+    text = file_in_container(facts, path)
+    if text is None:
+        raise IsUnknown(Unknown(f"{path} in the container was not read", f"docker exec {name_of(facts)} cat {path}"))
+    return path, text
 
 
 def file_in_container(facts: Facts, path: str) -> str | None:

@@ -274,8 +274,13 @@ HEALTHY = Facts(
         for s in ("prometheus", "grafana", "alertmanager")
     ),
     engine_disk=Disk(path="/var/lib/docker", total=100 * 1024 * _MIB, free=60 * 1024 * _MIB, kind="ext4"),
+    data_disks={
+        service: Disk(path=path, total=100 * 1024 * _MIB, free=60 * 1024 * _MIB, kind="ext4")
+        for service, path in (("prometheus", "/prometheus"), ("grafana", "/var/lib/grafana"))
+    },
     host_files={"/srv/monitoring/prometheus.yml": CONFIG},
     container_files={"prometheus:/etc/prometheus/prometheus.yml": CONFIG},
+    target_files={},
     oom_events={},
     prometheus_ready=(200, "Prometheus Server is Ready.\n"),
     prometheus_build=Build(version="3.5.3"),
@@ -316,6 +321,7 @@ HEALTHY = Facts(
         ),
     ),
     prometheus_replay=1.0,
+    prometheus_metrics=frozenset({"up", "prometheus_build_info", "http_requests_total"}),
     prometheus_cardinality={"prometheus_http_request_duration_seconds_bucket": 500, "up": 10},
     alertmanager_ready=(200, "OK"),
     alertmanager_status=AlertmanagerStatus(version="0.33.1", config=ALERTMANAGER_CONFIG, cluster="disabled"),

@@ -19,6 +19,9 @@ from monops.domain.scrape_scene import prometheus_of, reload_command
 SUBJECT = "prometheus"
 #: So long after its start Prometheus may not have scraped itself twice.
 YOUNG_SECONDS = 90.0
+#: So long after a start or a reload Prometheus may not have found what is written in its files: it hands over what it
+#: has found every 5 s. Source: prometheus/prometheus, discovery/manager.go and scrape/manager.go.
+TARGETS_WITHIN = 12.0
 _BLIND = Unknown("Prometheus has no metrics of itself", "monops doctor --only prometheus.self_scrape -v")
 
 
@@ -53,6 +56,13 @@ def with_flag(say: str) -> Fix:
 
 
 # --- its time ------------------------------------------------------------------------------------
+
+
+def settled_after(facts: Facts) -> float:
+    """So many seconds after a start or a reload every target that there is was asked twice."""
+    targets = facts.prometheus_targets
+    intervals = [] if isinstance(targets, Unknown) else [target.interval for target in targets]
+    return min(YOUNG_SECONDS, TARGETS_WITHIN + 2 * max(intervals, default=YOUNG_SECONDS))
 
 
 def clock(facts: Facts) -> float:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from monops.domain.facts import Facts, SeenContainer, Unknown, known
+from monops.domain.limits import compose_size
 from monops.domain.ports import Series
 from monops.domain.stack import service_of
 
@@ -84,6 +85,14 @@ def host_config(one: SeenContainer) -> Mapping[str, Any]:
 def memory_limit(one: SeenContainer) -> int:
     """In bytes; 0 where it has none."""
     return int(host_config(one).get("Memory") or 0)
+
+
+def more_memory(one: SeenContainer) -> str:
+    """The command that gives it half as much again; without a limit, the one that says which would fit."""
+    limit = memory_limit(one)
+    if not limit:
+        return f"monops limits recommend {one.service}"
+    return f"monops limits set {one.service} --memory {compose_size(limit * 3 // 2)}"
 
 
 def flag(one: SeenContainer, name: str) -> str | None:

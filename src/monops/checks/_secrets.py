@@ -9,6 +9,8 @@ from typing import Any
 
 import yaml
 
+from monops.domain.yaml_text import FastLoader
+
 #: Keys of Prometheus's and Alertmanager's configuration whose values are secret, and have a sister with `_file`.
 _KEYS = frozenset({
     "password", "bearer_token", "credentials", "client_secret", "api_key", "api_secret", "routing_key", "service_key",
@@ -26,7 +28,7 @@ _NAME = re.compile(
 _PLAIN = ("", "true", "false", "yes", "no", "on", "off", "none", "null")
 
 
-class _Lenient(yaml.SafeLoader):
+class _Lenient(FastLoader):  # type: ignore[misc]
     """Compose has tags of its own: !reset, !override."""
 
 

@@ -1,7 +1,8 @@
 """What Prometheus sends to Alertmanager arrives.
 
 Prometheus counts what it could not deliver. It tries once, and again at the next evaluation; a queue that is full loses
-alerts. The first minutes after its start are left out: it drops what it has before it knows an Alertmanager, each time.
+alerts. The first minutes after its start are left out: it drops what it has before it knows an Alertmanager, each time;
+and those after a start of Alertmanager, which could take nothing before.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ from monops.checks._addresses import place_of, why_no_alertmanager
 from monops.checks._healthy import AT, series, with_answers
 from monops.checks._reading import label, share, value
 from monops.domain.check import Check, Sick
-from monops.domain.facts import Facts, Unknown, known
+from monops.domain.facts import Facts, SeenContainer, Unknown, known
 from monops.domain.finding import Finding, Fix, Severity
+from monops.domain.scrape_scene import age
+from monops.domain.stack import service_of
 
 ERRORS = "sum by (alertmanager) (increase(prometheus_notifications_errors_total[2m])) > 0"
 SENT = "sum by (alertmanager) (increase(prometheus_notifications_sent_total[2m]))"
@@ -27,6 +30,8 @@ _START = 180.0
 def judge(facts: Facts) -> Iterator[Finding]:
     """One finding for each Alertmanager that alerts do not reach; one for what is lost; one for a full queue."""
     if facts.now.timestamp() - known(facts.prometheus_runtime).started_at < _START:
+        return
+    if any(service_of(one.container) == "alertmanager" and _is_new(one, facts) for one in known(facts.containers)):
         return
     # Where it does not answer at all, that is what is wrong.
     ready = facts.alertmanager_ready
@@ -54,6 +59,10 @@ def judge(facts: Facts) -> Iterator[Finding]:
             evidence=(f"prometheus_notifications_queue_length: {share(value(one))} of its capacity",),
             fix=Fix(say="Give Alertmanager more processor time.", command="monops stack status alertmanager"),
         )
+
+
+def _is_new(one: SeenContainer, facts: Facts) -> bool:
+    return one.is_running and age(one, facts.now) < _START
 
 
 def _failing(url: str, failed: float, sent: float) -> Finding:

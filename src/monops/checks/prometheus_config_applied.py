@@ -11,11 +11,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from monops.checks._config_faults import faults, file_in_container
+from monops.checks._config_faults import faults, path_and_text
 from monops.checks._healthy import CONFIG
-from monops.checks._prometheus import after_edit, config_path, name_of
+from monops.checks._prometheus import after_edit
 from monops.domain.check import Check, Sick
-from monops.domain.facts import Facts, IsUnknown, Unknown, known
+from monops.domain.facts import Facts, known
 from monops.domain.finding import Finding, Severity
 from monops.domain.prometheus_config import parsed, scrape_jobs, static_targets, target_files
 from monops.domain.units import parse_duration
@@ -25,11 +25,7 @@ _TIMES = ("scrape_interval", "scrape_timeout", "evaluation_interval")
 
 def judge(facts: Facts) -> Iterator[Finding]:
     """One finding with what differs; none where the file would not load, because other checks tell that."""
-    known(facts.prometheus_flags)
-    path = config_path(facts)
-    text = file_in_container(facts, path)
-    if text is None:
-        raise IsUnknown(Unknown(f"{path} in the container was not read", f"docker exec {name_of(facts)} cat {path}"))
+    path, text = path_and_text(facts)
     in_force = known(facts.prometheus_config)
     if not known(facts.prometheus_runtime).reload_succeeded or any(faults(text)):
         return

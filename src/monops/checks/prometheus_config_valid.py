@@ -10,20 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from monops.checks._config_faults import faults, file_in_container
-from monops.checks._prometheus import config_path, name_of
+from monops.checks._config_faults import faults, path_and_text
+from monops.checks._prometheus import name_of
 from monops.domain.check import Check, Sick
-from monops.domain.facts import Facts, IsUnknown, Unknown, known
+from monops.domain.facts import Facts, known
 from monops.domain.finding import Finding, Fix, Severity
 
 
 def judge(facts: Facts) -> Iterator[Finding]:
     """One finding for each fault; none where a reload has failed already, because prometheus.reload tells that."""
-    known(facts.prometheus_flags)
-    path = config_path(facts)
-    text = file_in_container(facts, path)
-    if text is None:
-        raise IsUnknown(Unknown(f"{path} in the container was not read", f"docker exec {name_of(facts)} cat {path}"))
+    path, text = path_and_text(facts)
     if not known(facts.prometheus_runtime).reload_succeeded:
         return
     for fault in faults(text):

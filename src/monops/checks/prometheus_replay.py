@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from monops.checks._healthy import changed, with_container
 from monops.checks._prometheus import SUBJECT, container_of
+from monops.checks._reading import more_memory
 from monops.domain.check import Check, Sick
 from monops.domain.facts import Facts, Unknown, known
 from monops.domain.finding import Finding, Fix, Risk, Severity
@@ -35,9 +36,7 @@ def judge(facts: Facts) -> Iterator[Finding]:
                 shown,
                 f"docker inspect {one.name}: {one.restarts} restarts, out of memory: {one.out_of_memory}",
             ),
-            fix=Fix(
-                say="Raise its memory limit in the Compose file.", command="monops stack up prometheus", risk=Risk.SAFE
-            ),
+            fix=Fix(say="Raise its memory limit.", command=more_memory(one), risk=Risk.SAFE),
         )
         return
     yield Finding(

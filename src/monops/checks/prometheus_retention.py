@@ -14,7 +14,7 @@ from monops.checks._healthy import CONFIG
 from monops.checks._prometheus import SUBJECT, after_edit, with_flag
 from monops.domain.check import Check, Sick
 from monops.domain.facts import Build, Facts, known
-from monops.domain.finding import Finding, Severity
+from monops.domain.finding import Finding, Fix, Risk, Severity
 from monops.domain.prometheus_config import parsed
 from monops.domain.units import parse_duration, parse_size
 
@@ -53,7 +53,11 @@ def judge(facts: Facts) -> Iterator[Finding]:
             subject=SUBJECT,
             cause=f"nobody chose how long it keeps data; it keeps {effective or '15d'}, whatever the disk holds",
             evidence=(shown, "neither flags nor configuration set a retention"),
-            fix=with_flag("Choose --storage.tsdb.retention.time and .size in the Compose file."),
+            fix=Fix(
+                say="Choose how long, and how much of the disk.",
+                command="monops retention set --time 30d --size 50GB",
+                risk=Risk.INTERRUPTS,
+            ),
         )
     yield from _not_in_force(facts, {**flags, **in_file}, effective)
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from monops.checks._healthy import with_answers
-from monops.checks._prometheus import SUBJECT, YOUNG_SECONDS, after_edit, age, age_of_config, answers
+from monops.checks._prometheus import SUBJECT, after_edit, age, age_of_config, answers, settled_after
 from monops.domain.check import Check, Sick
 from monops.domain.facts import Facts, known
 from monops.domain.finding import Finding, Severity
@@ -21,7 +21,7 @@ OWN = "prometheus_build_info"
 def judge(facts: Facts) -> Iterator[Finding]:
     """One finding where nobody does."""
     targets = known(facts.prometheus_targets)
-    if facts.answer(OWN) or min(age(facts), age_of_config(facts)) < YOUNG_SECONDS:
+    if facts.answer(OWN) or min(age(facts), age_of_config(facts)) < settled_after(facts):
         return
     down = [one for one in targets if one.health == "down" and one.job == "prometheus"]
     if down:

@@ -31,9 +31,9 @@ def judge(facts: Facts) -> Iterator[Finding]:
             else "it has no memory limit: it can take all the machine's memory",
             evidence=(f"docker inspect: Memory {config.get('Memory') or 0}, NanoCpus {config.get('NanoCpus') or 0}",),
             fix=Fix(
-                say=f"Set deploy.resources.limits.{missing} of {one.service} in the Compose file.",
-                command=f"monops stack up {one.service}",
-                risk=Risk.INTERRUPTS,
+                say=f"See which {missing} fits {one.service}, and set it: that interrupts nothing.",
+                command=f"monops limits recommend {one.service}",
+                risk=Risk.SAFE,
             ),
         )
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from monops.checks._healthy import changed, with_container
-from monops.checks._reading import memory_limit, share
+from monops.checks._reading import memory_limit, more_memory, share
 from monops.domain.check import Check, Sick
 from monops.domain.facts import Facts, known
 from monops.domain.finding import Finding, Fix, Risk, Severity
@@ -33,9 +33,9 @@ def judge(facts: Facts) -> Iterator[Finding]:
             cause=f"it uses {share(one.memory.used / limit)} of its memory limit; at 100 % it is killed",
             evidence=(f"docker stats: {show_size(one.memory.used)} of {show_size(limit)}, without the file cache",),
             fix=Fix(
-                say=f"Raise the memory limit of {one.service} in the Compose file, or find what fills it.",
-                command=f"monops stack up {one.service}",
-                risk=Risk.INTERRUPTS,
+                say=f"Raise the memory limit of {one.service}, which interrupts nothing, or find what fills it.",
+                command=more_memory(one),
+                risk=Risk.SAFE,
             ),
         )
 

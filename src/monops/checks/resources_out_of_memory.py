@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from monops.checks._healthy import changed, with_container
-from monops.checks._reading import memory_limit
+from monops.checks._reading import memory_limit, more_memory
 from monops.domain.check import Check, Sick
 from monops.domain.facts import Facts, SeenContainer, known
 from monops.domain.finding import Finding, Fix, Risk, Severity
@@ -37,9 +37,9 @@ def judge(facts: Facts) -> Iterator[Finding]:
                 f"docker inspect: OOMKilled {str(one.out_of_memory).lower()}, {one.restarts} restarts",
             ),
             fix=Fix(
-                say=f"Raise the memory limit of {one.service} in the Compose file, or find what fills it.",
-                command=f"monops stack up {one.service}",
-                risk=Risk.INTERRUPTS,
+                say=f"Raise the memory limit of {one.service}, which interrupts nothing, or find what fills it.",
+                command=more_memory(one),
+                risk=Risk.SAFE,
             ),
         )
 

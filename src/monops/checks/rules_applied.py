@@ -22,13 +22,14 @@ from monops.domain.check import Check, Sick
 from monops.domain.facts import Facts, Rule, Unknown, known
 from monops.domain.finding import Finding, Fix, Risk, Severity
 from monops.domain.units import parse_duration
+from monops.domain.yaml_text import FastLoader
 
 _PREFIX = "prometheus:"
 #: (kind, name, `for` in seconds, labels, annotations)
 _Shape = tuple[str, str, float, tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]]
 
 
-class _Words(yaml.SafeLoader):
+class _Words(FastLoader):  # type: ignore[misc]
     """As Prometheus reads labels: `yes`, `1.10` and `2026-11-23` are words."""
 
     yaml_implicit_resolvers = {"<": [("tag:yaml.org,2002:merge", re.compile("^<<$"))]}

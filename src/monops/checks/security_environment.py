@@ -18,7 +18,7 @@ from monops.domain.finding import Finding, Fix, Severity
 
 def judge(facts: Facts) -> Iterator[Finding]:
     """One finding for each variable or flag."""
-    found = {path: parsed(text).get("services") for path, text in known(facts.host_files).items()}
+    found = {path: parsed(text).get("services") for path, text in known(facts.host_files).items() if "services" in text}
     files = {path: services for path, services in found.items() if isinstance(services, dict)}
     if not files:
         raise IsUnknown(Unknown("the Compose file is not among the files that were read"))

@@ -2,21 +2,18 @@
 
 A secret that Compose mounts from a file keeps the file's owner and mode: where all may read it, every user and every
 program of the machine can. Give it to the user that the container runs as, and to nobody else.
-Source: stat of what is mounted below /run/secrets.
+Source: stat of what is mounted as /run/secrets or below, and of the folders above it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from monops.checks._containers import members
 from monops.checks._healthy import changed, with_container
 from monops.domain.check import Check, Sick
-from monops.domain.facts import Facts, SeenContainer
+from monops.domain.facts import Facts
 from monops.domain.finding import Finding, Fix, Risk, Severity
-from monops.domain.ports import Mount
-from monops.domain.rebuild import is_secret_file
 
 
 def judge(facts: Facts) -> Iterator[Finding]:
@@ -24,39 +21,26 @@ def judge(facts: Facts) -> Iterator[Finding]:
     told = set()
     for one in members(facts):
         user = one.container.user.partition(":")[0] or "0"
-        for mount in one.container.mounts:
-            _, mode = one.mount_owners.get(mount.source, (0, 0))
-            # A folder that all may read, all may go through as well; what is in it is not known here.
-            is_open_file = mode & 0o004 and not mode & 0o111
-            if not (is_open_file and _is_secret(mount)) or mount.source in told:
+        for path, mode in one.secret_modes.items():
+            if not mode & 0o004 or path in told:
                 continue
-            told.add(mount.source)
+            told.add(path)
             yield Finding(
                 severity=Severity.WARNING,
-                subject=f"file {mount.source}",
+                subject=f"file {path}",
                 cause=f"every user of the machine can read this secret of {one.service}",
-                evidence=(f"stat {mount.source}: mode {mode:04o}; mounted at {mount.destination} in {one.name}",),
+                evidence=(f"stat {path}: mode {mode:04o}; a secret of {one.name}",),
                 fix=Fix(
                     say=f"Give it to the user of {one.service} alone.",
-                    command=f"sudo chown {user} '{mount.source}'; sudo chmod 600 '{mount.source}'",
+                    command=f"sudo chown {user} '{path}'; sudo chmod 600 '{path}'",
                     risk=Risk.SAFE,
                 ),
             )
 
 
-def _is_secret(mount: Mount) -> bool:
-    return mount.type == "bind" and (mount.destination.startswith("/run/secrets/") or is_secret_file(mount.source))
-
-
 def _with_file(facts: Facts) -> Facts:
-    source = "/srv/monitoring/secrets/grafana/admin-password"
-    mount = Mount(type="bind", name="", source=source, destination="/run/secrets/admin-password", writable=False)
-
-    def change(one: SeenContainer) -> SeenContainer:
-        mounted = changed(one, container={"mounts": (*one.container.mounts, mount)})
-        return replace(mounted, mount_owners={**one.mount_owners, source: (0, 0o644)})
-
-    return with_container(facts, "grafana", change)
+    path = "/srv/monitoring/secrets/grafana/admin-password"
+    return with_container(facts, "grafana", lambda one: changed(one, secret_modes={path: 0o644}))
 
 
 CHECK = Check(

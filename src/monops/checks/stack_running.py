@@ -6,18 +6,20 @@ last line of its log say why it ended.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from monops.checks._healthy import changed, with_container, without_container
 from monops.domain.check import Check, Sick
 from monops.domain.facts import Facts, SeenContainer, known
 from monops.domain.finding import Finding, Fix, Risk, Severity
+from monops.domain.stack import service_of
 
 
 def judge(facts: Facts) -> Iterator[Finding]:
     """One finding for each service without a running container."""
     containers = {one.service: one for one in known(facts.containers)}
-    for service in known(facts.compose_model).get("services") or {}:
+    for service, declared in (known(facts.compose_model).get("services") or {}).items():
         found = containers.get(service)
         start = Fix(say=f"Start {service}.", command=f"monops stack up {service}", risk=Risk.SAFE)
         if found is None:
@@ -28,7 +30,7 @@ def judge(facts: Facts) -> Iterator[Finding]:
                 evidence=("docker compose ps --all: no such container",),
                 fix=start,
             )
-        elif found.container.state in ("exited", "dead", "created"):
+        elif found.container.state in ("exited", "dead", "created") and not _is_done(found, declared):
             yield Finding(
                 severity=Severity.ERROR,
                 subject=f"container {found.name}",
@@ -36,6 +38,14 @@ def judge(facts: Facts) -> Iterator[Finding]:
                 evidence=(f"docker inspect: {found.container.state}, exit code {found.exit_code}", *found.log[-3:]),
                 fix=start,
             )
+
+
+def _is_done(found: SeenContainer, declared: Mapping[str, Any]) -> bool:
+    """A job that runs once, and has: nobody starts it again when it ends, and it ended well."""
+    is_one_of_ours = service_of(found.container) is not None
+    policy = (declared.get("deploy") or {}).get("restart_policy") or {}
+    again = str(policy.get("condition") or declared.get("restart") or "no").partition(":")[0]
+    return not is_one_of_ours and found.exit_code == 0 and again in ("no", "none", "on-failure")
 
 
 def _why(found: SeenContainer) -> str:

@@ -8,11 +8,11 @@ another user, damage.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
-from monops.checks._prometheus import SUBJECT, answers, grown, highest, increase
+from monops.checks._data import data_disk, on_disk
+from monops.checks._prometheus import SUBJECT, answers, container_of, grown, highest, increase
 from monops.domain.check import Check, Sick
-from monops.domain.facts import Disk, Facts, Unknown
+from monops.domain.facts import Disk, Facts, IsUnknown
 from monops.domain.finding import Finding, Fix, Risk, Severity
 from monops.domain.nearest import listed
 from monops.domain.units import show_size
@@ -41,8 +41,8 @@ def judge(facts: Facts) -> Iterator[Finding]:
         say="Correct what its log names: the owner of the folder, the disk, or a damaged block.",
         command="monops stack logs prometheus --tail 500 | grep -E 'level=(ERROR|error)'",
     )
-    disk = facts.engine_disk
-    if not isinstance(disk, Unknown) and disk.free_share < _FULL:
+    disk = _disk(facts)
+    if disk is not None and disk.free_share < _FULL:
         cause += ": the disk is full"
         evidence.append(f"{disk.path}: {show_size(disk.free)} of {show_size(disk.total)} free")
         fix = Fix(
@@ -51,6 +51,14 @@ def judge(facts: Facts) -> Iterator[Finding]:
             risk=Risk.READS,
         )
     yield Finding(severity=Severity.ERROR, subject=SUBJECT, cause=cause, evidence=tuple(evidence), fix=fix)
+
+
+def _disk(facts: Facts) -> Disk | None:
+    one = container_of(facts)
+    try:
+        return data_disk(one, facts) if one else None
+    except IsUnknown:
+        return None
 
 
 def _failing(query: str) -> Sick:
@@ -66,7 +74,7 @@ CHECK = Check(
     id="storage.compaction",
     well="it can write its data and keep them in order",
     reads=("prometheus_runtime",),
-    looks_at=("engine_disk",),
+    looks_at=("containers", "data_disks", "engine_disk"),
     queries=tuple(_FAILURES),
     judge=judge,
     needs=("prometheus",),
@@ -75,9 +83,9 @@ CHECK = Check(
         *(_failing(query) for query in _FAILURES),
         Sick(
             what="a full disk",
-            facts=lambda facts: replace(
+            facts=lambda facts: on_disk(
+                Disk(path="/prometheus", total=1 << 40, free=1 << 20, kind="ext4"),
                 answers({next(iter(_FAILURES)): 3}, facts),
-                engine_disk=Disk(path="/var/lib/docker", total=1 << 40, free=1 << 20, kind="ext4"),
             ),
             severity=Severity.ERROR,
             says="the disk is full",

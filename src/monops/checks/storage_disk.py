@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
-from monops.checks._data import data_mount
-from monops.checks._prometheus import SUBJECT, age, answers, highest, with_flag
+from monops.checks._data import data_disk, on_disk
+from monops.checks._prometheus import SUBJECT, age, answers, highest
 from monops.domain.check import Check, Sick
-from monops.domain.facts import Disk, Facts, IsUnknown, Runtime, SeenContainer, Unknown, known
-from monops.domain.finding import Finding, Severity
+from monops.domain.facts import Disk, Facts, Runtime, known
+from monops.domain.finding import Finding, Fix, Risk, Severity
 from monops.domain.scrape_scene import prometheus_of
 from monops.domain.units import parse_duration, parse_size, show_duration, show_size
 
@@ -32,11 +32,11 @@ _GIB = 1 << 30
 
 def judge(facts: Facts) -> Iterator[Finding]:
     """One finding where it will not fit."""
-    one, disk = prometheus_of(known(facts.containers)), known(facts.engine_disk)
+    one = prometheus_of(known(facts.containers))
     found = highest(facts, (USED, SAMPLES))
     if one is None or age(facts) < _SETTLED.total_seconds():
         return
-    _on_that_disk(one, disk)
+    disk = data_disk(one, facts)
     time, size = _retention(known(facts.prometheus_runtime))
     daily = found[SAMPLES] * _BYTES_A_SAMPLE * 86400
     wanted = daily * (time / timedelta(days=1)) if time is not None else float("inf")
@@ -58,15 +58,12 @@ def judge(facts: Facts) -> Iterator[Finding]:
             f"{show_size(found[USED])} in use; retention {known(facts.prometheus_runtime).retention}",
             f"{found[SAMPLES]:.0f} samples a second, {_BYTES_A_SAMPLE:g} bytes each",
         ),
-        fix=with_flag(f"Write --storage.tsdb.retention.size={advised}GB in its command in the Compose file."),
+        fix=Fix(
+            say=f"Let it keep {advised} GB at most.",
+            command=f"monops retention set --size {advised}GB",
+            risk=Risk.INTERRUPTS,
+        ),
     )
-
-
-def _on_that_disk(one: SeenContainer, disk: Disk) -> None:
-    """Raises IsUnknown where its data are on a disk that was not looked at."""
-    mount = data_mount(one)
-    if mount is not None and mount.type == "bind" and not mount.source.startswith(disk.path.rstrip("/") + "/"):
-        raise IsUnknown(Unknown(f"the disk of {mount.source} was not looked at", f"df -h {mount.source}"))
 
 
 def _retention(runtime: Runtime) -> tuple[timedelta | None, int]:
@@ -84,13 +81,14 @@ def _retention(runtime: Runtime) -> tuple[timedelta | None, int]:
 def _filling(facts: Facts, retention: str) -> Facts:
     runtime = replace(known(facts.prometheus_runtime), retention=retention)
     disk = Disk(path="/var/lib/docker", total=40 * _GIB, free=20 * _GIB, kind="ext4")
-    return answers({SAMPLES: 100_000, USED: 2 * _GIB}, replace(facts, prometheus_runtime=runtime, engine_disk=disk))
+    return answers({SAMPLES: 100_000, USED: 2 * _GIB}, on_disk(disk, replace(facts, prometheus_runtime=runtime)))
 
 
 CHECK = Check(
     id="storage.disk",
     well="the disk has room for what it will keep",
-    reads=("containers", "engine_disk", "prometheus_runtime"),
+    reads=("containers", "prometheus_runtime"),
+    looks_at=("data_disks", "engine_disk"),
     queries=(USED, SAMPLES),
     judge=judge,
     needs=("prometheus",),

@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from monops.checks._data import data_mount, data_path
+from monops.checks._data import data_disk, data_path, on_disk
 from monops.checks._healthy import changed, with_container
 from monops.checks._prometheus import with_flag
 from monops.domain.check import Check, Sick
-from monops.domain.facts import Disk, Facts, IsUnknown, SeenContainer, Unknown, known
+from monops.domain.facts import Facts, SeenContainer, known
 from monops.domain.finding import Finding, Severity
-from monops.domain.ports import Mount
 from monops.domain.scrape_scene import prometheus_of
 
 #: Names of the kernel. Source: prometheus.io, storage page ("non-POSIX compliant filesystems are not supported").
@@ -25,23 +24,16 @@ _SAID = "This filesystem is not supported"
 
 def judge(facts: Facts) -> Iterator[Finding]:
     """One finding where it is on a network file system, by the disk or by what Prometheus says."""
-    one, disk = prometheus_of(known(facts.containers)), known(facts.engine_disk)
+    one = prometheus_of(known(facts.containers))
     if one is None:
         return
     said = next((line for line in one.log if _SAID in line), "")
-    mount = data_mount(one)
     if said:
         yield _finding(
             one, "Prometheus says that its file system is not supported", f"docker logs {one.name}: {said[:200]}"
         )
-    elif _is_elsewhere(mount, disk):
-        raise IsUnknown(Unknown(f"the disk of {mount.source if mount else ''} was not looked at", "df -T"))
-    elif disk.kind.lower().startswith(_NETWORK):
+    elif (disk := data_disk(one, facts)).kind.lower().startswith(_NETWORK):
         yield _finding(one, f"its data are on {disk.kind}, where they get damaged", f"{disk.path}: {disk.kind}")
-
-
-def _is_elsewhere(mount: Mount | None, disk: Disk) -> bool:
-    return mount is not None and mount.type == "bind" and not mount.source.startswith(disk.path.rstrip("/") + "/")
 
 
 def _finding(one: SeenContainer, cause: str, evidence: str) -> Finding:
@@ -57,13 +49,14 @@ def _finding(one: SeenContainer, cause: str, evidence: str) -> Finding:
 CHECK = Check(
     id="storage.filesystem",
     well="its data are on a local disk",
-    reads=("containers", "engine_disk"),
+    reads=("containers",),
+    looks_at=("data_disks", "engine_disk"),
     judge=judge,
     needs=("prometheus",),
     sick=(
         Sick(
             what="volumes on NFS",
-            facts=lambda facts: replace(facts, engine_disk=replace(known(facts.engine_disk), kind="nfs4")),
+            facts=lambda facts: on_disk(replace(known(facts.engine_disk), kind="nfs4"), facts),
             severity=Severity.WARNING,
             says="on nfs4",
         ),

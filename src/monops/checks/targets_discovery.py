@@ -6,13 +6,18 @@ before, or with none: what is new is not scraped, and nothing is down.
 
 from __future__ import annotations
 
+import posixpath
+import shlex
 from collections.abc import Iterator
+from dataclasses import replace
 
 from monops.checks._healthy import series, with_answers
-from monops.checks._prometheus import SUBJECT, answers, grown, highest, increase, values
+from monops.checks._prometheus import SUBJECT, answers, container_of, grown, highest, increase, name_of, values
 from monops.domain.check import Check, Sick
-from monops.domain.facts import Facts
-from monops.domain.finding import Finding, Fix, Severity
+from monops.domain.facts import Facts, TargetFile, Unknown
+from monops.domain.finding import Finding, Fix, Risk, Severity
+from monops.domain.scrape_scene import on_host
+from monops.domain.target_file import fault
 
 #: A little more than the 5 minutes after which files are read again, so that what was mended is soon forgotten.
 FILES = increase("prometheus_sd_file_read_errors_total", "6m")
@@ -23,8 +28,10 @@ SYNCS = increase("prometheus_target_sync_failed_total", "15m")
 
 def judge(facts: Facts) -> Iterator[Finding]:
     """One finding for each way in which it fails."""
+    yield from _broken_files(facts)
     found = highest(facts, (FILES, FAILURES, CONFIGS, SYNCS))
-    if found[FILES] > 0:
+    # Where the files could be looked at, what was wrong with them before is of no interest.
+    if found[FILES] > 0 and isinstance(facts.target_files, Unknown):
         yield _finding(
             "a file of targets cannot be read: it is no list of targets, or Prometheus may not read it",
             grown(FILES, found[FILES]),
@@ -58,6 +65,32 @@ def judge(facts: Facts) -> Iterator[Finding]:
             )
 
 
+def _broken_files(facts: Facts) -> Iterator[Finding]:
+    for path, file in {} if isinstance(facts.target_files, Unknown) else sorted(facts.target_files.items()):
+        place = on_host(container_of(facts), path)
+        where, inside = shlex.quote(place or path), "" if place else f"docker exec --user 0 {name_of(facts)} "
+        if not file.is_readable:
+            cause = f"Prometheus may not read {path}, so its job knows old targets only, or none"
+            fix = Fix(
+                say="Let the user that Prometheus runs as read it; Prometheus reads it again within 5 minutes.",
+                command=f"{inside}chmod a+r {where}",
+                risk=Risk.SAFE,
+            )
+        else:
+            wrong = fault(file.text, posixpath.basename(path))
+            if not wrong:
+                continue
+            cause = f"{wrong}, so its job knows old targets only, or none"
+            fix = Fix(say="Correct it; Prometheus reads it again by itself.", command=f"{inside}cat {where}")
+        yield Finding(
+            severity=Severity.ERROR,
+            subject=f"file {path}",
+            cause=cause,
+            evidence=(f"read as {place or path}",),
+            fix=fix,
+        )
+
+
 def _finding(cause: str, evidence: str, say: str, words: str) -> Finding:
     return Finding(
         severity=Severity.ERROR,
@@ -68,18 +101,35 @@ def _finding(cause: str, evidence: str, say: str, words: str) -> Finding:
     )
 
 
+def _with_file(file: TargetFile, facts: Facts) -> Facts:
+    return replace(facts, target_files={"/etc/prometheus/targets/more.yml": file})
+
+
 CHECK = Check(
     id="targets.discovery",
     well="it can read where its targets are",
     reads=("prometheus_runtime",),
+    looks_at=("containers", "target_files"),
     queries=(FILES, FAILURES, CONFIGS, SYNCS),
     judge=judge,
     needs=("prometheus",),
     healthy=lambda facts: answers({FILES: 0, CONFIGS: 0}, facts),
     sick=(
         Sick(
-            what="a file of targets that is none",
-            facts=lambda facts: answers({FILES: 3}, facts),
+            what="a file of targets that Prometheus may not read",
+            facts=lambda facts: _with_file(TargetFile(text="[]\n", is_readable=False), facts),
+            severity=Severity.ERROR,
+            says="may not read",
+        ),
+        Sick(
+            what="a file of targets that is no YAML",
+            facts=lambda facts: _with_file(TargetFile(text="- targets: [\n"), facts),
+            severity=Severity.ERROR,
+            says="more.yml is not YAML, line 2",
+        ),
+        Sick(
+            what="a file of targets that is none, and cannot be looked at",
+            facts=lambda facts: replace(answers({FILES: 3}, facts), target_files=Unknown("no engine")),
             severity=Severity.ERROR,
             says="cannot be read",
         ),

@@ -16,6 +16,9 @@ from monops.domain.facts import Facts, Target, known
 from monops.domain.finding import Finding, Severity
 from monops.domain.nearest import listed
 
+#: So many targets are named, and the others counted.
+_SHOWN = 5
+
 
 def judge(facts: Facts) -> Iterator[Finding]:
     """One finding for each address in several jobs, and for each set of labels that several targets have."""
@@ -31,7 +34,7 @@ def judge(facts: Facts) -> Iterator[Finding]:
                 Severity.ERROR,
                 named(group[0]),
                 f"{len(urls)} targets have the same labels, so their samples overwrite each other",
-                tuple(f"{group[0].job}/{group[0].instance}: {url}" for url in urls),
+                _some([f"{group[0].job}/{group[0].instance}: {url}" for url in urls]),
                 f"Give each target of job {group[0].job} its own instance label, or remove all but one, then reload.",
                 facts,
             )
@@ -42,10 +45,15 @@ def judge(facts: Facts) -> Iterator[Finding]:
                 Severity.WARNING,
                 f"address {url}",
                 f"{len(jobs)} jobs scrape it: {listed(jobs)}",
-                tuple(f"{each.job}/{each.instance}: {url}" for each in group),
+                _some([f"{each.job}/{each.instance}: {url}" for each in group]),
                 f"Remove it from all jobs but one of {listed(jobs)}, then reload.",
                 facts,
             )
+
+
+def _some(lines: list[str]) -> tuple[str, ...]:
+    more = len(lines) - _SHOWN
+    return (*lines[:_SHOWN], *([f"and {more} more"] if more > 0 else []))
 
 
 def _finding(

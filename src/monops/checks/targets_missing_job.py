@@ -14,10 +14,10 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from monops.checks._healthy import CONFIG
-from monops.checks._prometheus import YOUNG_SECONDS, after_edit, age_of_config
+from monops.checks._prometheus import TARGETS_WITHIN, YOUNG_SECONDS, after_edit, age_of_config
 from monops.checks._targets import pool
 from monops.domain.check import Check, Sick
-from monops.domain.facts import Facts, Unknown, known
+from monops.domain.facts import Facts, TargetFile, Unknown, known
 from monops.domain.finding import Finding, Fix, Risk, Severity
 from monops.domain.nearest import listed
 from monops.domain.prometheus_config import scrape_jobs, static_targets, target_files
@@ -28,11 +28,16 @@ def judge(facts: Facts) -> Iterator[Finding]:
     jobs = scrape_jobs(known(facts.prometheus_config))
     there = {pool(target) for target in known(facts.prometheus_targets)}
     dropped = known(facts.prometheus_dropped)
-    if age_of_config(facts) < YOUNG_SECONDS:
-        return
+    seconds = age_of_config(facts)
     for name, section in jobs.items():
-        if name not in there:
+        if name not in there and seconds >= _found_within(section):
             yield _missing(name, section, dropped.get(name, 0), facts)
+
+
+def _found_within(section: Mapping[str, Any]) -> float:
+    """Other ways of discovery than files ask somebody, and some only every minute."""
+    ways = {key for key in section if key.endswith("_sd_configs")} - {"file_sd_configs"}
+    return YOUNG_SECONDS if ways else TARGETS_WITHIN
 
 
 def _missing(name: str, section: Mapping[str, Any], dropped: int, facts: Facts) -> Finding:
@@ -70,12 +75,9 @@ def _missing(name: str, section: Mapping[str, Any], dropped: int, facts: Facts) 
 
 
 def _by_files(name: str, patterns: list[str], evidence: tuple[str, ...], facts: Facts) -> Finding:
-    files = [] if isinstance(facts.container_files, Unknown) else [*facts.container_files]
-    paths = [key.partition(":")[2] for key in files if key.startswith("prometheus:")]
-    matching = [path for path in paths if any(_meets(path, pattern) for pattern in patterns)]
-    # Whether a file is not there, or only was not read, is known where its neighbours were read.
-    folders = {posixpath.dirname(path) for path in paths}
-    absent = not matching and any(posixpath.dirname(pattern) in folders for pattern in patterns)
+    files = facts.target_files
+    matching = not isinstance(files, Unknown) and any(_meets(path, one) for path in files for one in patterns)
+    absent = not matching and not isinstance(files, Unknown)
     where = listed(posixpath.basename(pattern) for pattern in patterns)
     add = Fix(
         say="Add what it shall scrape, or leave the job empty until there is something.",
@@ -114,7 +116,7 @@ def _sick(
             facts,
             prometheus_config=CONFIG + text,
             prometheus_dropped={"more": dropped},
-            container_files=dict.fromkeys((f"prometheus:{path}" for path in files), "[]\n"),
+            target_files=dict.fromkeys(files, TargetFile(text="[]\n")),
         )
 
     return Sick(what=what, facts=facts_of, severity=severity, says=says)
@@ -124,7 +126,7 @@ CHECK = Check(
     id="targets.missing_job",
     well="every job has targets",
     reads=("prometheus_config", "prometheus_dropped", "prometheus_runtime", "prometheus_targets"),
-    looks_at=("container_files", "containers"),
+    looks_at=("containers", "target_files"),
     judge=judge,
     needs=("prometheus",),
     sick=(

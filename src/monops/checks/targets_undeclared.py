@@ -41,9 +41,10 @@ def judge(facts: Facts) -> Iterator[Finding]:
         return
     reachable = networks_of(prometheus) - {"host", "none", "bridge"}
     near = [one for one in neighbours if reachable & networks_of(one)]
+    addresses = frozenset(address for target in targets for address in _addresses(target))
     for one in (*own, *near):
         port = _port(one)
-        if port and one.is_running and age(one, facts.now) > YOUNG_SECONDS and not _is_scraped(one, port, targets):
+        if port and one.is_running and age(one, facts.now) > YOUNG_SECONDS and not _is_scraped(one, port, addresses):
             yield _finding(one, port, facts)
 
 
@@ -57,18 +58,17 @@ def _port(one: SeenContainer) -> int:
     return _EXPORTERS.get(image, 0)
 
 
-def _is_scraped(one: SeenContainer, port: int, targets: tuple[Target, ...]) -> bool:
+def _is_scraped(one: SeenContainer, port: int, addresses: frozenset[tuple[str, int]]) -> bool:
     names = one.names() | frozenset(one.container.addresses.values())
     published = {outside for _, outside in one.container.ports.values()}
     is_on_host = "host" in networks_of(one)
     own_ports = {port} | {socket.port for socket in one.sockets or ()}
-    for target in targets:
-        for host, at in _addresses(target):
-            if host in names:
-                return True
-            by_host = host in HOST_NAMES or host.replace(".", "").isdigit() or is_on_host
-            if by_host and (at in published or (is_on_host and at in own_ports)):
-                return True
+    for host, at in addresses:
+        if host in names:
+            return True
+        by_host = host in HOST_NAMES or host.replace(".", "").isdigit() or is_on_host
+        if by_host and (at in published or (is_on_host and at in own_ports)):
+            return True
     return False
 
 

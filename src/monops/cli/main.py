@@ -96,6 +96,8 @@ def cli(ctx: click.Context, /, **options: Any) -> None:
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; the exit code. Nothing but results goes to stdout."""
     signal.signal(signal.SIGTERM, _terminate)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is ignored, as below nohup
+        signal.signal(signal.SIGINT, _interrupt)
     arguments = shared_first(arguments)
     settings = _early_settings(arguments)
     try:
@@ -164,7 +166,21 @@ def _terminate(number: int, frame: FrameType | None) -> None:
     del number, frame
     # A second one must not interrupt the mending.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    raise Terminated
+    _end(Terminated())
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """^C, as Python has it, but not in the middle of putting things right; a second one ends that too."""
+    del number, frame
+    _end(KeyboardInterrupt())
+
+
+def _end(error: BaseException) -> None:
+    """Raise it, but not in the middle of putting things right."""
+    waiting = sys.modules.get("monops.ops.interruption")
+    if waiting is None:  # not even loaded: nothing has been disturbed
+        raise error
+    waiting.interrupt(error)
 
 
 def _done() -> None:

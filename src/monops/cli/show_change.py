@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -38,6 +39,16 @@ EPILOG = (
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Afterwards:
+    """What a command shows behind the change itself: what came of it."""
+
+    lines: Sequence[str] = ()
+    #: Joins the result in JSON.
+    result: Mapping[str, Any] = field(default_factory=dict)
+    code: int = Exit.DONE
+
+
 def carry_out(
     settings: Settings,
     command: str,
@@ -48,13 +59,14 @@ def carry_out(
     yes: bool,
     seconds: int = 300,
     before: Callable[[], None] | None = None,
+    after: Callable[[], Afterwards] | None = None,
 ) -> int:
     """The exit code. `make` makes the plan, once nothing of an earlier run is half done; `before` is done once the
-    person has agreed, and stops everything by raising."""
+    person has agreed, and stops everything by raising; `after` once all is as the plan says, also where it was so."""
     recovered = () if dry_run else recover(shop, home(shop))
     plan = make()
     if plan.is_empty:
-        return _nothing(settings, command, plan, recovered)
+        return _nothing(settings, command, plan, recovered, after() if after is not None else Afterwards())
     warnings = (*plan.warnings, *check(shop, plan))
     if dry_run:
         if settings.as_json:
@@ -70,7 +82,7 @@ def carry_out(
     if before is not None:
         before()
     entry = apply(shop, plan, within=timedelta(seconds=seconds))
-    return _done(settings, command, entry, warnings, recovered)
+    return _done(settings, command, entry, warnings, recovered, after() if after is not None else Afterwards())
 
 
 def plan_lines(plan: Plan, warnings: Sequence[str]) -> list[str]:
@@ -98,29 +110,38 @@ def plan_result(plan: Plan, warnings: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _nothing(settings: Settings, command: str, plan: Plan, recovered: Sequence[str]) -> int:
+def _nothing(settings: Settings, command: str, plan: Plan, recovered: Sequence[str], after: Afterwards) -> int:
     if settings.as_json:
         result = {"changed": False, "plan": plan_result(plan, plan.warnings), "recovered": list(recovered)}
-        show_json(command, ok=True, result=result)
+        show_json(command, ok=after.code == Exit.DONE, result={**result, **after.result})
     else:
-        show_lines([f"{plan.title}: nothing to change"])
-    return Exit.DONE
+        show_lines([f"{plan.title}: nothing to change", *after.lines])
+    return after.code
 
 
-def _done(settings: Settings, command: str, entry: Entry, warnings: Sequence[str], recovered: Sequence[str]) -> int:
+def _done(
+    settings: Settings,
+    command: str,
+    entry: Entry,
+    warnings: Sequence[str],
+    recovered: Sequence[str],
+    after: Afterwards,
+) -> int:
     if settings.as_json:
         result = {"changed": True, "id": entry.id, "plan": plan_result(entry.plan, warnings)}
-        show_json(command, ok=True, result={**result, "recovered": list(recovered)})
-        return Exit.DONE
+        result = {**result, "recovered": list(recovered), **after.result}
+        show_json(command, ok=after.code == Exit.DONE, result=result)
+        return after.code
     read_back = {one.service: None for one in entry.plan.expected}
     seen = f", as {' and '.join(read_back)} reports itself" if read_back else ""
     show_lines(
         [
             f"{entry.plan.title}: done{seen}",
             f"change {entry.id}; to take it back: monops undo" + ("" if entry.plan.undoes is None else f" {entry.id}"),
+            *after.lines,
         ]
     )
-    return Exit.DONE
+    return after.code
 
 
 def _confirm(shop: Workshop) -> None:

@@ -13,6 +13,7 @@ from monops.domain.errors import UsageFault
 from monops.domain.ports import Container
 
 if TYPE_CHECKING:
+    from monops.domain.ports.trials import Trials
     from monops.ops.workshop import Workshop
 
 
@@ -53,6 +54,12 @@ class ChangeWiring(StackWiring):
             version=__version__,
         )
         return shop
+
+    def receiver_trials(self) -> Trials:
+        """Throwaway Alertmanagers that try a receiver."""
+        from monops.edges.receiver_trial import DockerTrials
+
+        return DockerTrials(self.environment, self.outside().machine)
 
     def _who(self) -> str:
         """The person, also behind sudo."""

@@ -93,12 +93,18 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     service: str
     #: In words, after "interrupts": `nothing`, `Prometheus for some seconds; no sample is lost …`.
     interrupts: str
-    #: For UPDATE: fields of Docker's HostConfig.
+    #: For UPDATE: fields of Docker's HostConfig. For RECREATE: the same, for what Compose cannot see.
     limits: Mapping[str, int] = {}
     limits_before: Mapping[str, int] = {}
 
     def backwards(self) -> Step:
-        return msgspec.structs.replace(self, limits=self.limits_before, limits_before=self.limits)
+        means, interrupts = self.means, self.interrupts
+        if means is Means.UPDATE and any(not self.limits_before.get(name) for name in self.limits):
+            # What has no limit any more cannot be said to `docker update`: 0 means that it stays.
+            means, interrupts = Means.RECREATE, f"{self.service} for the seconds that it takes to start"
+        return msgspec.structs.replace(
+            self, means=means, interrupts=interrupts, limits=self.limits_before, limits_before=self.limits
+        )
 
 
 class Expected(msgspec.Struct, frozen=True, kw_only=True):

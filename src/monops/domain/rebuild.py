@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from monops.domain.ports import Mount
 
 #: Names of variables and flags whose values are secret.
 _SECRET_NAME = re.compile(
@@ -135,6 +138,11 @@ def is_harmless_environment(data: bytes) -> bool:
         if name.endswith("_URL") and not _HARMLESS_URL.match(value):
             return False
     return True
+
+
+def is_secret_mount(mount: Mount) -> bool:
+    """Whether a container has secrets there: what Compose mounts as such, and files that are by their name."""
+    return f"{mount.destination}/".startswith("/run/secrets/") or is_secret_file(mount.source)
 
 
 def is_secret_file(path: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from ipaddress import ip_address
 
+from monops.domain.address import is_address
 from monops.domain.cause import Cause
 from monops.domain.facts import ListeningSocket, SeenContainer
 from monops.domain.finding import Fix, Risk
@@ -63,7 +64,7 @@ def of_silence(error: ScrapeError, scene: Scene) -> Cause:
             return _slow(f"container {one.name}", f"the container {one.name}", scene)
     if scene.host in HOST_NAMES:
         return _firewall(scene)
-    if error.kind == "timeout.headers" and not _is_address(scene.host):
+    if error.kind == "timeout.headers" and not is_address(scene.host):
         return _slow(f"target {scene.address}", scene.address, scene)
     return Cause(
         kind="tcp.timeout",
@@ -115,7 +116,7 @@ def of_no_route(error: ScrapeError, scene: Scene) -> Cause:
             fix=scene.edit(f"Name {scene.written} by a name or an IPv4 address in job {scene.job}, then reload."),
         )
     found = scene.called(scene.host)
-    if _is_address(scene.host) and not found and not scene.blind:
+    if is_address(scene.host) and not found and not scene.blind:
         return Cause(
             kind="net.dead_address",
             about=f"address {scene.host}",
@@ -355,12 +356,4 @@ def _nobody_there(scene: Scene) -> str:
 
 
 def _is_loopback(address: str) -> bool:
-    return _is_address(address) and ip_address(address).is_loopback
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
+    return is_address(address) and ip_address(address).is_loopback

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from monops.domain.errors import NotFound, UsageFault, VolumeMissing
@@ -73,21 +73,18 @@ def service_of(container: Container | Listed) -> str | None:
     return container.service if container.service in _IMAGES else None
 
 
-def worth_inspecting(listed: Iterable[Listed], project: str | None, named: Iterable[str]) -> list[str]:
-    """Ids of the containers that can belong to a stack: of projects with a monitoring service, or named."""
-    everything, names = tuple(listed), set(named)
-    projects = {one.project for one in everything if service_of(one) in _DATA or one.name in names}
-    if project not in projects:
-        project = None  # for the message that says which there are
-    return [
-        one.id
-        for one in everything
-        if one.name in names
-        or one.id in names
-        or one.id[:12] in names
-        or (one.project and one.project in projects and project in (None, one.project))
-        or (not one.project and service_of(one) is not None)
-    ]
+def find_stack_among(
+    listed: Iterable[Listed],
+    inspected: Callable[[Sequence[str]], Iterable[Container]],
+    *,
+    project: str | None,
+    named: Mapping[str, str],
+) -> Stack:
+    """The stack among all that an engine lists, as `find_stack` has it.
+
+    `inspected` gives the containers with these ids, and is asked only for those that can matter.
+    """
+    return find_stack(inspected(_worth_inspecting(listed, project, named.values())), project=project, named=named)
 
 
 def find_stack(
@@ -144,7 +141,7 @@ def data_place(service: str, container: Container, stack: Stack, *, volume: str 
     """Where the data of `service` are. Raises VolumeMissing where no volume holds them."""
     images = (container.image_id, *(image for image in stack.images if image != container.image_id))
     path = data_path(service, container)
-    mount = _holding(container.mounts, path)
+    mount = holding(container.mounts, path)
     if volume is not None and (mount is None or mount.name != volume):
         return Place(volume=volume, images=images)
     if mount is None or mount.type == "tmpfs":
@@ -159,7 +156,25 @@ def data_place(service: str, container: Container, stack: Stack, *, volume: str 
     return Place(path=posixpath.join(mount.source, subpath).rstrip("/"), images=images)
 
 
+def _worth_inspecting(listed: Iterable[Listed], project: str | None, named: Iterable[str]) -> list[str]:
+    """Ids of the containers that can belong to a stack: of projects with a monitoring service, or named."""
+    everything, names = tuple(listed), set(named)
+    projects = {one.project for one in everything if service_of(one) in _DATA or one.name in names}
+    if project not in projects:
+        project = None  # for the message that says which there are
+    return [
+        one.id
+        for one in everything
+        if one.name in names
+        or one.id in names
+        or one.id[:12] in names
+        or (one.project and one.project in projects and project in (None, one.project))
+        or (not one.project and service_of(one) is not None)
+    ]
+
+
 def data_path(service: str, container: Container) -> str:
+    """The folder in the container where a service keeps its data."""
     flag, variable, default, usual = _DATA[service]
     found = container.environment.get(variable, "") if variable else ""
     words = container.command
@@ -169,12 +184,12 @@ def data_path(service: str, container: Container) -> str:
         elif flag and word == flag and index + 1 < len(words):
             found = words[index + 1]
     path = posixpath.normpath(posixpath.join(container.working_dir or "/", found or default))
-    if not found and _holding(container.mounts, path) is None:
+    if not found and holding(container.mounts, path) is None:
         return usual  # a script in the image may give the flag
     return path
 
 
-def _holding(mounts: Iterable[Mount], path: str) -> Mount | None:
+def holding(mounts: Iterable[Mount], path: str) -> Mount | None:
     """The mount with the longest destination that `path` is in."""
     fitting = [m for m in mounts if f"{path}/".startswith(posixpath.normpath(m.destination).rstrip("/") + "/")]
     return max(fitting, key=lambda m: len(m.destination), default=None)

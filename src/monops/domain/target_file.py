@@ -5,7 +5,7 @@ Source: Prometheus, configuration page, `<file_sd_config>`.
 
 from __future__ import annotations
 
-import re
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -14,16 +14,38 @@ import yaml
 
 from monops.domain.errors import ConfigurationError, NotFound, UsageFault
 from monops.domain.nearest import did_you_mean
+from monops.domain.yaml_text import quoted, read_yaml, scalar
 
 _NULL = "tag:yaml.org,2002:null"
-#: What needs no quotes, unless YAML takes it for something else.
-_PLAIN = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./:@%+-]*", re.ASCII)
 _Content = Counter[tuple[str, frozenset[tuple[str, str]]]]
 
 
 def addresses(text: str, file: str) -> tuple[str, ...]:
     """Every target in the file. Raises ConfigurationError for what is no file of targets."""
     return tuple(node.value for _, node in _targets(_root(text, file)))
+
+
+def fault(text: str, file: str) -> str:
+    """Why Prometheus cannot read the file; "" where it can. Quick, for files of thousands of targets too."""
+    try:
+        found = json.loads(text) if file.endswith(".json") else read_yaml(text)
+    except (ValueError, yaml.YAMLError):
+        found = None
+    if isinstance(found, list) and all(map(_is_group, found)):
+        return ""
+    try:
+        addresses(text, file)  # which is slow, and knows the line
+    except ConfigurationError as error:
+        return error.message
+    return ""
+
+
+def _is_group(group: object) -> bool:
+    if not isinstance(group, dict):
+        return False
+    inner, labels = group.get("targets"), group.get("labels") or {}
+    is_list = isinstance(inner, list) and all(isinstance(one, str) for one in inner)
+    return is_list and isinstance(labels, dict) and all(isinstance(one, str) for one in labels.values())
 
 
 def with_target(text: str, file: str, address: str, labels: Mapping[str, str]) -> str:
@@ -65,7 +87,7 @@ def _added(text: str, root: Any, address: str, labels: Mapping[str, str]) -> str
         for group in root.value:
             inner = _value(group, "targets")
             if _value(group, "labels") is None and inner is not None and inner.value and not inner.flow_style:
-                return _after_line(text, _end(inner), f"{' ' * inner.start_mark.column}- {_scalar(address)}", eol)
+                return _after_line(text, _end(inner), f"{' ' * inner.start_mark.column}- {scalar(address)}", eol)
     if root.flow_style:
         end = _end(root.value[-1])
         return f"{text[:end]}, {_flow_group(address, labels)}{text[end:]}"
@@ -117,34 +139,16 @@ def _end(node: Any) -> int:
 
 def _group(address: str, labels: Mapping[str, str], column: int, eol: str, *, first: bool = False) -> str:
     """A group's lines, without the last one's end; what is left of the first is there already, unless `first`."""
-    lines = ["- targets:", f"    - {_scalar(address)}"]
+    lines = ["- targets:", f"    - {scalar(address)}"]
     if labels:
-        lines += ["  labels:", *(f"    {_scalar(name)}: {_scalar(value)}" for name, value in labels.items())]
+        lines += ["  labels:", *(f"    {scalar(name)}: {scalar(value)}" for name, value in labels.items())]
     return (" " * column if first else "") + (eol + " " * column).join(lines)
 
 
 def _flow_group(address: str, labels: Mapping[str, str]) -> str:
     """As JSON has it."""
-    shown = ", ".join(f"{_quoted(name)}: {_quoted(value)}" for name, value in labels.items())
-    return f'{{"targets": [{_quoted(address)}]' + (f', "labels": {{{shown}}}}}' if labels else "}")
-
-
-def _scalar(text: str) -> str:
-    """As YAML writes it: plain where that is the same text again."""
-    return text if _PLAIN.fullmatch(text) and yaml.safe_load(text) == text else _quoted(text)
-
-
-def _quoted(text: str) -> str:
-    return '"' + "".join(map(_escaped, text)) + '"'
-
-
-def _escaped(char: str) -> str:
-    if char in '\\"':
-        return "\\" + char
-    if char.isprintable():
-        return char
-    code = ord(char)
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+    shown = ", ".join(f"{quoted(name)}: {quoted(value)}" for name, value in labels.items())
+    return f'{{"targets": [{quoted(address)}]' + (f', "labels": {{{shown}}}}}' if labels else "}")
 
 
 def _checked(text: str, file: str, wanted: _Content) -> str:

@@ -88,7 +88,10 @@ def set_value(text: str, path: Path, value: Any, *, file: str) -> str:
 
 
 def insert_item(text: str, path: Path, value: Any, *, file: str, after: int | None = None) -> str:
-    """The list at the path has one item more, behind item `after` or at its end; a list that is not there is made."""
+    """The list at the path has one item more, behind item `after` or at its end; a list that is not there is made.
+
+    With -1 as `after` it is the first.
+    """
     if not has(text, path, file=file) or not value_at(text, path, file=file):
         return set_value(text, path, [value], file=file)
     root = _checked_root(text, path, file)
@@ -102,7 +105,11 @@ def insert_item(text: str, path: Path, value: Any, *, file: str, after: int | No
     eol, count = line_ending(text), len(node.value) if after is None else after + 1
     end = end_of_items(node, count, text)
     if is_flow(node):
-        new = f"{text[:end]}, {flow(value)}{text[end:]}"
+        first = text.index("[", start_of(node)) + 1
+        new = f"{text[:end]}, {flow(value)}{text[end:]}" if count else f"{text[:first]}{flow(value)}, {text[first:]}"
+    elif count == 0:
+        place = text.rfind("\n", 0, start_of(node)) + 1
+        new = text[:place] + block([value], dash_column(node, text), eol, indent_step(text)) + eol + text[place:]
     else:
         place, lead = line_after(text, end)
         new = (

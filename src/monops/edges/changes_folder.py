@@ -27,6 +27,15 @@ CHANGES = ".monops/changes"
 _ORPHAN_WITHIN = 300.0
 
 
+def kept_entries(folder: Path) -> tuple[Entry, ...]:
+    """Oldest first. What cannot be read is left out."""
+    found = []
+    for path in sorted(folder.glob("[0-9]*.json")):
+        with contextlib.suppress(OSError, msgspec.MsgspecError):
+            found.append(msgspec.json.decode(path.read_bytes(), type=Entry))
+    return tuple(found)
+
+
 class ChangesFolder:
     """The folder, and the lock that says who may make a change."""
 
@@ -60,11 +69,7 @@ class ChangesFolder:
             os.close(descriptor)
 
     def entries(self) -> tuple[Entry, ...]:
-        found = []
-        for path in sorted(self._root.glob("[0-9]*.json")):
-            with contextlib.suppress(OSError, msgspec.MsgspecError):
-                found.append(msgspec.json.decode(path.read_bytes(), type=Entry))
-        return tuple(found)
+        return kept_entries(self._root)
 
     def save(self, entry: Entry) -> None:
         with self._kept():
@@ -118,6 +123,10 @@ class ChangesFolder:
         for folder in (self._root.parent, self._root):
             with contextlib.suppress(PermissionError):
                 os.chown(folder, owner.st_uid, owner.st_gid)
+        # The texts of secret files are in it: who keeps the stack's files in git must not keep these there.
+        own = self._root / ".gitignore"
+        own.touch(mode=0o600)
+        own.write_text("*\n", encoding="utf-8")
 
     def _sync(self) -> None:
         descriptor = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

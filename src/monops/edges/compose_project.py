@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import subprocess
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -29,8 +30,11 @@ class ComposeProject(ComposeCli):
         self._instead: dict[str, str] = {}
 
     def model(self, replaced: Mapping[str, str | None] | None = None) -> Mapping[str, Any]:
-        if not replaced:
+        with self._with(replaced or {}):
             return dict(json.loads(self._config("--format", "json")))
+
+    @contextmanager
+    def _with(self, replaced: Mapping[str, str | None]) -> Iterator[None]:
         # Files of their own, not beside the real ones: nothing is touched before a person has agreed.
         with tempfile.TemporaryDirectory(prefix="monops-change-") as folder:
             for number, (path, text) in enumerate(replaced.items()):
@@ -39,7 +43,7 @@ class ComposeProject(ComposeCli):
                 other.write_text(text or "", encoding="utf-8", newline="")
                 self._instead[path] = str(other)
             try:
-                return dict(json.loads(self._config("--format", "json")))
+                yield
             except Exception as error:
                 for path, other_path in self._instead.items():
                     _rename(error, other_path, path)
@@ -47,15 +51,17 @@ class ComposeProject(ComposeCli):
             finally:
                 self._instead.clear()
 
-    def hashes(self) -> Mapping[str, str]:
-        lines = self._compose("config", "--hash", "*").splitlines()
+    def hashes(self, replaced: Mapping[str, str | None] | None = None) -> Mapping[str, str]:
+        with self._with(replaced or {}):
+            lines = self._compose("config", "--hash", "*").splitlines()
         return {name: digest for name, _, digest in (line.partition(" ") for line in lines) if digest}
 
     def has_image(self, image: str) -> bool:
         return self._run([self._client(), "image", "inspect", "--format", "-", image]).returncode == 0
 
-    def make(self, services: Sequence[str]) -> None:
-        self._to_its_end("up", "--detach", "--no-deps", "--pull", "never", "--quiet-pull", *services)
+    def make(self, services: Sequence[str], *, anew: bool = False) -> None:
+        words = ["--no-deps", "--pull", "never", "--quiet-pull", *(["--force-recreate"] if anew else [])]
+        self._to_its_end("up", "--detach", *words, *services)
 
     def restart_only(self, services: Sequence[str]) -> None:
         self._to_its_end("restart", "--no-deps", *services)

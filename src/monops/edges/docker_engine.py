@@ -15,7 +15,7 @@ from typing import Any
 
 from monops.domain.errors import EngineError, EngineUnreachable, MonopsError, NotFound, VolumeMissing
 from monops.domain.nearest import did_you_mean
-from monops.domain.ports import Container, Helper, Listed, Machine, Memory, Network, Probe, Reader, Volume
+from monops.domain.ports import Capacity, Container, Helper, Listed, Machine, Memory, Network, Probe, Reader, Volume
 from monops.edges.docker_client import DockerClient, not_found
 from monops.edges.docker_items import container_of, listed_of, time_of, volume_of
 
@@ -105,6 +105,23 @@ class DockerEngine(DockerClient):
             cache = inside.get("total_inactive_file", inside.get("inactive_file", 0))
             return Memory(used=max(0, stats["usage"] - cache), limit=stats.get("limit") or 0)
         return None
+
+    def processors(self, container_id: str) -> float | None:
+        with contextlib.suppress(not_found()), self._translated("read a container's use of processors"):
+            # Without `one_shot` the engine looks twice, a second apart.
+            stats = self._api().stats(container_id, stream=False)
+            now, before = stats.get("cpu_stats") or {}, stats.get("precpu_stats") or {}
+            spent = _total(now) - _total(before)
+            passed = (now.get("system_cpu_usage") or 0) - (before.get("system_cpu_usage") or 0)
+            # Source: docker/cli, calculateCPUPercentUnix.
+            if passed > 0 and before.get("system_cpu_usage"):
+                return float(max(0, spent) / passed * (now.get("online_cpus") or 1))
+        return None
+
+    def capacity(self) -> Capacity:
+        with self._translated("tell what its machine has"):
+            info = self._api().info()
+            return Capacity(processors=int(info.get("NCPU") or 1), memory=int(info.get("MemTotal") or 0))
 
     def image_digest(self, image_id: str) -> str:
         with self._translated("inspect an image"), contextlib.suppress(not_found()):
@@ -286,3 +303,7 @@ class _ChunkReader:
 
 def _ranges(network: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return list((network.get("IPAM") or {}).get("Config") or ())
+
+
+def _total(cpu_stats: Mapping[str, Any]) -> int:
+    return int((cpu_stats.get("cpu_usage") or {}).get("total_usage") or 0)

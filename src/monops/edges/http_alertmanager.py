@@ -6,28 +6,17 @@ Source: prometheus/alertmanager, api/v2/openapi.yaml.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from monops.domain.ports import RoutedAlert
-from monops.edges.http_client import TIMEOUT, answering, refused, status_of
+from monops.edges.http_client import TIMEOUT, HttpService, answering, refused, status_of
 from monops.edges.http_items import routed_alert_of
-
-if TYPE_CHECKING:
-    import requests
 
 _T = TypeVar("_T", dict[str, Any], list[Any])
 
 
-class HttpAlertmanager:
+class HttpAlertmanager(HttpService):
     """A running Alertmanager."""
-
-    def __init__(self, url: str, session: requests.Session) -> None:
-        self._url = url
-        self._session = session
-
-    @property
-    def url(self) -> str:
-        return self._url
 
     def ready(self) -> bool:
         return status_of(self._session, self._url + "/-/ready") == 200

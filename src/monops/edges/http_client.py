@@ -1,4 +1,4 @@
-"""What every HTTP edge shares: sessions without proxies, bounded waiting, answers that may be anything."""
+"""What every HTTP edge shares: an address, sessions without proxies, bounded waiting, answers that may be anything."""
 
 from __future__ import annotations
 
@@ -15,6 +15,18 @@ if TYPE_CHECKING:
 
 #: Seconds.
 TIMEOUT = 10.0
+
+
+class HttpService:
+    """A service at its address."""
+
+    def __init__(self, url: str, session: requests.Session) -> None:
+        self._url = url
+        self._session = session
+
+    @property
+    def url(self) -> str:
+        return self._url
 
 
 def new_session() -> requests.Session:

@@ -9,16 +9,13 @@ import contextlib
 import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from monops.domain.errors import CaptureError, ServiceError, UsageFault
 from monops.domain.ports import Answer, PrometheusStatus, RuleAlert, ScrapeTarget, Series
 from monops.domain.rebuild import without_secret
-from monops.edges.http_client import TIMEOUT, answering, json_of, refused, status_of
+from monops.edges.http_client import TIMEOUT, HttpService, answering, json_of, refused, status_of
 from monops.edges.http_items import rule_alert_of
-
-if TYPE_CHECKING:
-    import requests
 
 #: Seconds: a little more than Prometheus itself gives a query.
 QUERY_TIMEOUT = 130.0
@@ -31,16 +28,8 @@ _FAULTS_OF_A_QUERY = {
 }
 
 
-class HttpPrometheus:
+class HttpPrometheus(HttpService):
     """A running Prometheus."""
-
-    def __init__(self, url: str, session: requests.Session) -> None:
-        self._url = url
-        self._session = session
-
-    @property
-    def url(self) -> str:
-        return self._url
 
     def status(self) -> PrometheusStatus:
         flags = self.data("/api/v1/status/flags")
@@ -121,6 +110,13 @@ class HttpPrometheus:
                 if line.startswith("prometheus_tsdb_blocks_loaded "):
                     return int(float(line.split()[1]))
         return None
+
+    def metrics(self) -> str:
+        with answering("Prometheus", self._url, "/metrics"):
+            answer = self._session.get(self._url + "/metrics", timeout=TIMEOUT)
+        if answer.status_code != 200:
+            raise refused("Prometheus", self._url, "/metrics", answer)
+        return str(answer.text)
 
     def data(self, path: str, parameters: Mapping[str, str] | None = None) -> dict[str, Any]:
         """What one of its pages answers."""

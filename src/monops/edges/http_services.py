@@ -14,7 +14,7 @@ from monops.domain.rebuild import without_secret
 from monops.domain.scale import LABEL, LAYER, LAYER_PORT, RULES, RULES_PORT
 from monops.domain.stack import PORTS
 from monops.edges.http_alertmanager import HttpAlertmanager
-from monops.edges.http_client import TIMEOUT, json_of, new_session, status_of
+from monops.edges.http_client import TIMEOUT, HttpService, json_of, new_session, status_of
 from monops.edges.http_prometheus import HttpPrometheus
 
 if TYPE_CHECKING:
@@ -83,16 +83,8 @@ def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host and not host.startswith("[") else host
 
 
-class HttpGrafana:
+class HttpGrafana(HttpService):
     """A running Grafana."""
-
-    def __init__(self, url: str, session: requests.Session) -> None:
-        self._url = url
-        self._session = session
-
-    @property
-    def url(self) -> str:
-        return self._url
 
     def ready(self) -> bool:
         health = self._health()

@@ -14,9 +14,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from monops.domain.change import Site
 from monops.domain.errors import EngineError, MonopsError, NotFound
+from monops.domain.live_limits import in_force
 from monops.domain.ports.inspection import Reader
+from monops.edges.changes_folder import CHANGES, kept_entries
 from monops.edges.compose_cli import ComposeCli
+from monops.edges.compose_project import ComposeProject
 from monops.edges.docker_reader import DockerReader
 from monops.edges.inspect_members import Members
 from monops.edges.once import Once
@@ -50,12 +54,27 @@ class ComposeInspector:
         return {
             "compose_version": self._version,
             "compose_model": lambda: self._compose().model(),
-            "compose_hashes": lambda: self._compose().hashes(),
+            "compose_hashes": self._hashes,
         }
 
     def _version(self) -> str:
         # Any file: it is not opened.
         return _ComposeLook((self._file or "compose.yml",), self._environment).version()
+
+    def _hashes(self) -> Mapping[str, str]:
+        compose = self._compose()
+        labels: dict[str, list[str]] = {}
+        # Without an engine there is nothing to compare with.
+        with contextlib.suppress(MonopsError):
+            labels = self._members.hashes()
+        site = compose.site
+        return in_force(
+            labels,
+            compose.hashes(),
+            lambda: kept_entries(Path(site.folder) / CHANGES),
+            _text,
+            lambda texts: ComposeProject(site, self._environment, lambda: None).hashes(texts),
+        )
 
     def _choose(self) -> _ComposeLook:
         """The files that the containers' labels name: among them are further ones that were given beside the first.
@@ -86,6 +105,13 @@ class ComposeInspector:
         return None
 
 
+def _text(path: str) -> str | None:
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
 class _ComposeLook(ComposeCli):
     """Compose on one or more files, with a time limit."""
 
@@ -99,10 +125,16 @@ class _ComposeLook(ComposeCli):
         variables: Sequence[str] = (),
     ) -> None:
         super().__init__(files[0], environment, project=project)
+        self._name = project or ""
         self._paths = tuple(files)
         self._folder = folder if folder and Path(folder).is_dir() else str(Path(files[0]).parent)
         self._variables = tuple(variables)
         self._is_sure = False
+
+    @property
+    def site(self) -> Site:
+        """For the same files with other texts."""
+        return Site(project=self._name, folder=self._folder, files=self._paths, variables=self._variables)
 
     def version(self) -> str:
         done = self._run([self._client(), "compose", "version", "--short"])

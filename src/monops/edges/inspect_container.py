@@ -8,15 +8,17 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import stat
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
 from monops.domain.errors import EngineError, MonopsError, NotFound
-from monops.domain.facts import SeenContainer
+from monops.domain.facts import ListeningSocket, SeenContainer
 from monops.domain.ports import Container, Memory
-from monops.domain.rebuild import without_secret
+from monops.domain.rebuild import is_secret_mount, without_secret
+from monops.domain.scrape_scene import networks_of
 from monops.domain.stack import service_of
 from monops.edges.docker_items import container_of
 from monops.edges.docker_reader import DockerReader
@@ -51,6 +53,16 @@ def seen_lightly(item: Mapping[str, Any]) -> SeenContainer:
     )
 
 
+def seen_from_outside(reader: DockerReader, item: Mapping[str, Any], near: frozenset[str]) -> SeenContainer:
+    """A container that is not the stack's, with what explains why it does not answer where it is in one of the networks
+    `near`: its sockets, and its log where it has ended."""
+    seen = seen_lightly(item)
+    container = seen.container
+    if not near & networks_of(seen):
+        return seen
+    return replace(seen, sockets=_sockets(reader, item, container), log=_log(reader, seen))
+
+
 def seen_closely(reader: DockerReader, item: Mapping[str, Any]) -> SeenContainer:
     """The same with its log, its memory, its sockets and its mounts, as far as they can be looked at from here."""
     seen = seen_lightly(item)
@@ -58,21 +70,30 @@ def seen_closely(reader: DockerReader, item: Mapping[str, Any]) -> SeenContainer
     running = seen.container.state in ("running", "paused", "restarting")
     pid = int((item.get("State") or {}).get("Pid") or 0)
     is_ours = reader.shares_host and is_process_of(pid, container.id)
-    whole_network = ((item.get("HostConfig") or {}).get("NetworkMode") or "") != "host"
     return replace(
         seen,
         image_now=_image_now(reader, container.image),
-        log=_log(reader, seen, is_terminal=bool((item.get("Config") or {}).get("Tty"))),
+        log=_log(reader, seen),
         memory=_memory(reader, container) if running else None,
-        sockets=sockets_of(pid, whole_network=whole_network) if is_ours else None,
+        sockets=_sockets(reader, item, container),
         stale_mounts=stale_mounts_of(pid, container.mounts) if is_ours else None,
         mount_owners=_owners(container) if reader.shares_host else {},
+        secret_modes=_secret_modes(container) if reader.shares_host else {},
         log_bytes=_size(str(item.get("LogPath") or "")) if reader.shares_host else None,
     )
 
 
-def _log(reader: DockerReader, seen: SeenContainer, *, is_terminal: bool) -> tuple[str, ...]:
+def _sockets(reader: DockerReader, item: Mapping[str, Any], container: Container) -> tuple[ListeningSocket, ...] | None:
+    pid = int((item.get("State") or {}).get("Pid") or 0)
+    whole_network = ((item.get("HostConfig") or {}).get("NetworkMode") or "") != "host"
+    if not (reader.shares_host and is_process_of(pid, container.id)):
+        return None
+    return sockets_of(pid, whole_network=whole_network)
+
+
+def _log(reader: DockerReader, seen: SeenContainer) -> tuple[str, ...]:
     container = seen.container
+    is_terminal = bool((container.raw.get("Config") or {}).get("Tty"))
     is_well = container.state == "running" and container.health in ("healthy", "starting", "")
     always = service_of(container) in _ALWAYS_READ
     if is_well and not always:
@@ -130,6 +151,33 @@ def _owners(container: Container) -> dict[str, tuple[int, int]]:
                 status = os.stat(mount.source)
                 found[mount.source] = (status.st_uid, status.st_mode & 0o7777)
     return found
+
+
+def _secret_modes(container: Container) -> dict[str, int]:
+    """Of files that are mounted as secrets, and of those in folders that are."""
+    found: dict[str, int] = {}
+    for mount in container.mounts:
+        if mount.type != "bind" or not is_secret_mount(mount):
+            continue
+        with contextlib.suppress(OSError):
+            names = sorted(os.listdir(mount.source)) if os.path.isdir(mount.source) else [""]
+            for path in (os.path.join(mount.source, name) if name else mount.source for name in names):
+                status = os.stat(path)
+                if stat.S_ISREG(status.st_mode):
+                    others = 0o007 if _is_open_way(path) else 0
+                    found[path] = status.st_mode & (0o7770 | others)
+    return found
+
+
+def _is_open_way(path: str) -> bool:
+    """Whether everybody may go through all folders above a file."""
+    folder = os.path.dirname(os.path.realpath(path))
+    while True:
+        if not os.stat(folder).st_mode & stat.S_IXOTH:
+            return False
+        if folder == "/":
+            return True
+        folder = os.path.dirname(folder)
 
 
 def _size(path: str) -> int | None:

@@ -6,22 +6,22 @@ Source: Docker Engine API, SystemVersion, SystemInfo, SystemEvents, NetworkList,
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections import Counter
 from collections.abc import Mapping
-from pathlib import Path
 
-from monops.domain.errors import EngineError
-from monops.domain.facts import Disk, EngineInfo, SeenContainer
+from monops.domain.facts import EngineInfo, SeenContainer
 from monops.domain.ports import Network, Volume
 from monops.domain.ports.inspection import Reader
+from monops.domain.scrape_scene import networks_of
 from monops.edges.docker_items import time_of, volume_of
 from monops.edges.docker_reader import DockerReader
-from monops.edges.inspect_container import seen_closely, seen_lightly
+from monops.edges.inspect_container import seen_closely, seen_from_outside, seen_lightly
+from monops.edges.inspect_disk import data_disks, engine_disk
 from monops.edges.inspect_files import ConfigFiles
 from monops.edges.inspect_members import Members, neighbours
 from monops.edges.inspect_process import is_process_of, memory_kills_of
+from monops.edges.inspect_target_files import TargetFiles
 from monops.edges.once import at_once
 
 _DAY = 86_400
@@ -50,6 +50,7 @@ class DockerInspector:
         self._reader = reader
         self._members = members
         self._files = files
+        self._target_files = TargetFiles(reader, members, files)
 
     def readers(self) -> Mapping[str, Reader]:
         return {
@@ -57,10 +58,12 @@ class DockerInspector:
             "neighbours": self._neighbours,
             "networks": self._networks,
             "volumes": self._volumes,
-            "engine_disk": self._disk,
+            "engine_disk": lambda: engine_disk(self._reader),
+            "data_disks": lambda: data_disks(self._reader, self._members),
             "oom_events": self._oom_events,
             "container_files": self._files.in_containers,
             "host_files": self._files.on_host,
+            "target_files": self._target_files.read,
         }
 
     def _engine(self) -> EngineInfo:
@@ -84,7 +87,10 @@ class DockerInspector:
 
     def _neighbours(self) -> tuple[SeenContainer, ...]:
         items = neighbours(self._reader, self._members.ids(), _MOST_NEIGHBOURS)
-        return tuple(sorted(map(seen_lightly, items), key=lambda one: one.name))
+        own = [networks_of(seen_lightly(one.raw)) for one in self._members.containers()]
+        near = frozenset[str]().union(*own) - {"bridge", "none"}
+        found = at_once(lambda item: seen_from_outside(self._reader, item, near), items)
+        return tuple(sorted(found, key=lambda one: one.name))
 
     def _networks(self) -> tuple[Network, ...]:
         found = []
@@ -96,23 +102,6 @@ class DockerInspector:
     def _volumes(self) -> tuple[Volume, ...]:
         found = map(volume_of, self._reader.json("/volumes").get("Volumes") or ())
         return tuple(sorted(found, key=lambda one: one.name))
-
-    def _disk(self) -> Disk:
-        root = str(self._reader.info().get("DockerRootDir") or "")
-        if not self._reader.shares_host:
-            raise EngineError(
-                "the engine's disk cannot be seen from here", remedy=f"run monops on the engine's host: df -h {root}"
-            )
-        try:
-            found = os.statvfs(root)
-        except OSError as error:
-            raise EngineError(f"cannot look at {root}: {error.strerror}", remedy=f"sudo df -h {root}") from error
-        return Disk(
-            path=root,
-            total=found.f_blocks * found.f_frsize,
-            free=found.f_bavail * found.f_frsize,
-            kind=_file_system_of(root),
-        )
 
     def _oom_events(self) -> dict[str, int]:
         """What the engine remembers; and, because it remembers its latest 256 events only, which with health checks is
@@ -134,20 +123,3 @@ class DockerInspector:
             if is_process_of(pid, container.id) and time_of(started).timestamp() > until - _DAY:
                 found[container.service] = max(found[container.service], memory_kills_of(pid))
         return {service: count for service, count in found.items() if count}
-
-
-def _file_system_of(path: str) -> str:
-    """As the kernel names it; "" where it does not say. Source: proc(5), /proc/pid/mountinfo."""
-    try:
-        lines = Path("/proc/self/mountinfo").read_text(errors="replace").splitlines()
-    except OSError:
-        return ""
-    best, kind = "", ""
-    for line in lines:
-        fields = line.split()
-        if "-" not in fields[6:]:
-            continue
-        point = fields[4]
-        if f"{path}/".startswith(point.rstrip("/") + "/") and len(point) >= len(best):
-            best, kind = point, fields[fields.index("-", 6) + 1]
-    return kind

@@ -16,7 +16,7 @@ from monops.domain.ports import Container, Mount
 from monops.edges.docker_reader import DockerReader
 from monops.edges.inspect_members import Members
 from monops.edges.inspect_process import LARGEST, file_of, is_process_of, names_in
-from monops.edges.once import at_once
+from monops.edges.once import Once, at_once
 
 #: service -> its configuration file, where no flag names another.
 _CONFIG = {
@@ -35,9 +35,10 @@ class ConfigFiles:
         self._members = members
         #: The stack's own, where one is known.
         self._compose_file = compose_file
+        #: `service:path` -> text, where the service is "prometheus" or "alertmanager", whatever Compose calls it.
+        self.in_containers = Once(self._in_containers)
 
-    def in_containers(self) -> dict[str, str]:
-        """`service:path` -> text, where the service is "prometheus" or "alertmanager", whatever Compose calls it."""
+    def _in_containers(self) -> dict[str, str]:
         found: dict[str, str] = {}
         for service, texts in at_once(self._in_container, _CONFIG):
             found |= {f"{service}:{path}": text for path, text in texts.items()}
@@ -67,7 +68,7 @@ class ConfigFiles:
         container = self._members.of(service, self._members.containers())
         if container is None:
             return service, {}
-        paths = _config_paths(service, container)
+        paths = config_paths(service, container)
         rules = _rules_beside(service, paths[0])
         pid = int((container.raw.get("State") or {}).get("Pid") or 0)
         if self._reader.shares_host and is_process_of(pid, container.id):
@@ -104,15 +105,15 @@ class ConfigFiles:
         container = self._members.of(service, self._members.containers())
         if container is None:
             return []
-        paths = _config_paths(service, container)
+        paths = config_paths(service, container)
         found = [_on_host(container.mounts, path) for path in paths]
         inside = _rules_beside(service, paths[0])
         rules = _on_host(container.mounts, inside) if inside else None
         return [path for path in (*found, *(_below(rules) if rules else ())) if path]
 
 
-def _config_paths(service: str, container: Container) -> tuple[str, ...]:
-    """The configuration file first, then other files that are mounted one by one beside it."""
+def config_paths(service: str, container: Container) -> tuple[str, ...]:
+    """In the container: the configuration file first, then other files that are mounted one by one beside it."""
     named = _CONFIG[service]
     words = container.command
     for index, word in enumerate(words):

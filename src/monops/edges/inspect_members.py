@@ -9,13 +9,15 @@ from typing import Any
 from monops.domain.errors import EngineError, NotFound
 from monops.domain.ports import Container
 from monops.domain.scale import LABEL
-from monops.domain.stack import find_stack, service_of, worth_inspecting
+from monops.domain.stack import find_stack_among, service_of
 from monops.edges.docker_items import container_of, listed_of
 from monops.edges.docker_reader import DockerReader
 from monops.edges.once import Once, at_once
 
 _PROJECT = "com.docker.compose.project"
 _FILES, _FOLDER = "com.docker.compose.project.config_files", "com.docker.compose.project.working_dir"
+_SERVICE, _HASH = "com.docker.compose.service", "com.docker.compose.config-hash"
+_ONE_OFF = "com.docker.compose.oneoff"
 _VARIABLES = "com.docker.compose.project.environment_file"
 
 
@@ -50,6 +52,15 @@ class Members:
                 return _split(labels[_FILES]), str(labels.get(_FOLDER) or ""), _split(labels.get(_VARIABLES) or "")
         return (), "", ()
 
+    def hashes(self) -> dict[str, list[str]]:
+        """service -> the hashes of what its containers were made from."""
+        found: dict[str, list[str]] = {}
+        for item in self._reader.listed():
+            labels = item.get("Labels") or {}
+            if labels.get(_PROJECT) == self.project() != "" and labels.get(_ONE_OFF) != "True" and labels.get(_HASH):
+                found.setdefault(str(labels.get(_SERVICE)), []).append(str(labels[_HASH]))
+        return found
+
     def ids(self) -> frozenset[str]:
         return frozenset(container.id for container in self.containers())
 
@@ -77,9 +88,8 @@ class Members:
             if ids or self._file:
                 self._project = project
                 return self._inspected(ids)
-        candidates = self._inspected(worth_inspecting(map(listed_of, items), project, names))
         try:
-            stack = find_stack(candidates, project=project, named=self.named)
+            stack = find_stack_among(map(listed_of, items), self._inspected, project=project, named=self.named)
         except NotFound:
             if self._file and self._given is None:
                 return ()

@@ -22,6 +22,7 @@ from monops.edges.once import Once
 
 #: How many metrics are named, those with the most series first.
 _METRICS = 20
+_HOUR = 3600
 
 
 class PrometheusInspector:
@@ -44,6 +45,7 @@ class PrometheusInspector:
             "prometheus_alertmanagers": self._alertmanagers,
             "prometheus_alerts": self._alerts,
             "prometheus_replay": self._replay,
+            "prometheus_metrics": self._metrics,
             "prometheus_cardinality": self._cardinality,
         }
 
@@ -106,6 +108,14 @@ class PrometheusInspector:
         first, last, now = (int(data.get(name) or 0) for name in ("min", "max", "current"))
         # As Prometheus's own page counts; all are 0 before it knows how much there is.
         return min(1.0, (now - first + 1) / (last - first + 1)) if last > 0 else 0.0
+
+    def _metrics(self) -> frozenset[str]:
+        path, start = "label/__name__/values", f"{time.time() - _HOUR:.0f}"
+        found = self._asked.json(f"/api/v1/{path}", {"start": start})
+        data = found.get("data") if isinstance(found, dict) else None
+        if not isinstance(data, list):
+            raise ServiceError(f"{self._asked.name} answers /api/v1/{path} in an unknown form", remedy="")
+        return frozenset(map(str, data))
 
     def _cardinality(self) -> dict[str, int]:
         found = self._data("status/tsdb", {"limit": str(_METRICS)}).get("seriesCountByMetricName") or ()

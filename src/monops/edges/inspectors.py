@@ -21,7 +21,7 @@ from monops.edges.inspect_scaled import ScaledInspector
 
 
 class AllInspectors:
-    """The engine first, then the services that its containers are."""
+    """The containers first, then the services that they are, and beside those all else."""
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class AllInspectors:
             raise
 
     def engine(self) -> Sequence[Inspector]:
-        """Nothing but the containers: all else can be read beside the services, while Compose's programs run."""
+        """Nothing but the containers: all else that it tells is read in `services`, while Compose runs."""
         return (ContainersInspector(self._reader, self._members),)
 
     def services(self, containers: object) -> Sequence[Inspector]:

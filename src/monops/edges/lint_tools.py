@@ -71,7 +71,7 @@ class ContainerTools(DockerClient):
                 tty=False,
             )["Id"]
             try:
-                api.put_archive(made, "/", _packed(files))
+                api.put_archive(made, "/", packed(files))
                 api.start(made)
                 code = int(api.wait(made, timeout=60)["StatusCode"])
                 output = bytes(api.logs(made, stdout=True, stderr=True)).decode(errors="replace")
@@ -108,7 +108,7 @@ class ContainerTools(DockerClient):
         return helper
 
 
-def _packed(files: Mapping[str, bytes]) -> bytes:
+def packed(files: Mapping[str, bytes]) -> bytes:
     """A tar of the folder, for all to read: the tools run as nobody."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:

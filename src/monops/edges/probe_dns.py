@@ -14,7 +14,8 @@ import struct
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import ip_address
+
+from monops.domain.address import is_address
 
 _A, _AAAA, _IN = 1, 28, 1
 #: Bits of the header: recursion desired; cut off.
@@ -57,7 +58,7 @@ def config_of(resolv: str, hosts: str) -> ResolverConfig:
         words = line.split("#")[0].split(";")[0].split()
         if len(words) < 2:
             continue
-        if words[0] == "nameserver" and _is_address(words[1]):
+        if words[0] == "nameserver" and is_address(words[1]):
             servers.append(words[1])
         elif words[0] in ("search", "domain"):
             search = tuple(word.strip(".") for word in words[1:] if word.strip("."))
@@ -79,7 +80,7 @@ def _hosts(text: str) -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
     for line in text.splitlines():
         words = line.split("#")[0].split()
-        if len(words) < 2 or not _is_address(words[0]):
+        if len(words) < 2 or not is_address(words[0]):
             continue
         for name in words[1:]:
             known = found.get(name.lower(), ())
@@ -100,7 +101,7 @@ class Resolver:
 
     def addresses(self, name: str) -> tuple[str, ...]:
         """IPv4 first. Raises NotResolved."""
-        if _is_address(name):
+        if is_address(name):
             return (name,)
         with self._guard:
             lock = self._locks.setdefault(name, threading.Lock())
@@ -221,11 +222,3 @@ def _after_name(message: bytes, at: int) -> int:
             return at + 2
         at += size + 1
     return at + 1
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True

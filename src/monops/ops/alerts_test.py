@@ -241,21 +241,16 @@ def _some(found: tuple[str, ...]) -> str:
     return ", ".join(found) or "no Alertmanager"
 
 
-def left_behind(folder: StackFolder) -> tuple[str, ...]:
-    """Rule files of tests that were killed."""
-    return tuple(f"rules/{name}" for name in folder.names("rules") or () if name.startswith("monops-test-"))
-
-
-def clear_left_behind(folder: StackFolder, path: AlertPath) -> int:
-    """Take away what killed tests left; how many files. Raises MonopsError where Prometheus does not reload."""
-    found = left_behind(folder)
+def clear_left_behind(folder: StackFolder, path: AlertPath) -> None:
+    """Take away the rule files of tests that were killed. Raises MonopsError where Prometheus does not reload."""
+    found = [f"rules/{name}" for name in folder.names("rules") or () if name.startswith("monops-test-")]
     for name in found:
         folder.remove(name)
-    if found:
-        try:
-            path.reload_prometheus()
-        except MonopsError as error:
-            raise MonopsError(
-                f"{len(found)} rule files of earlier tests were removed, but {error.message}", remedy=error.remedy
-            ) from error
-    return len(found)
+    if not found:
+        return
+    try:
+        path.reload_prometheus()
+    except MonopsError as error:
+        raise MonopsError(
+            f"{len(found)} rule files of earlier tests were removed, but {error.message}", remedy=error.remedy
+        ) from error

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from monops.domain.change import Entry, FileEdit, Means, Plan, State
+from monops.domain.change import FileEdit, Means, Plan
 from monops.domain.errors import ConfigurationError, MonopsError, Refused
 from monops.domain.nearest import listed
 from monops.domain.rebuild import without_secret
+from monops.ops.change_live import hashes_in_force
 from monops.ops.change_site import config_file
 from monops.ops.workshop import Workshop
 
@@ -49,7 +50,7 @@ def _check_compose(shop: Workshop, plan: Plan) -> tuple[str, ...]:
             remedy=f"edit {listed(sorted(edited))} by hand, then: monops stack up",
         )
     made_anew = [step.service for step in plan.steps if step.means is Means.RECREATE]
-    return _drift(shop, plan, made_anew, compose.hashes()) if made_anew else ()
+    return _drift(shop, plan, made_anew, hashes_in_force(shop, site)) if made_anew else ()
 
 
 def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> set[str]:
@@ -61,28 +62,15 @@ def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> set[str]:
 def _drift(shop: Workshop, plan: Plan, services: Sequence[str], hashes: Mapping[str, str]) -> tuple[str, ...]:
     """A container that is not as its files say: making it anew takes over more than this change."""
     found = []
-    entries = shop.bench.changes(plan.site.folder).entries()
     for service in services:
         for container in shop.in_site(plan.site, service):
             label = container.labels.get(_HASH, "")
-            is_ours = _was_updated(entries, service, str(container.raw.get("Created") or ""))
-            if label and service in hashes and label != hashes[service] and not is_ours:
+            if label and service in hashes and label != hashes[service]:
                 found.append(
                     f"{container.name} is not as its files say even now (edited since, or started with variables of "
                     "another shell): making it anew takes that over too, and a way back leads to the files, not to it"
                 )
     return tuple(found)
-
-
-def _was_updated(entries: Sequence[Entry], service: str, created: str) -> bool:
-    """Whether monops itself gave the container other limits while it ran: then it is as the file says all the same."""
-    return any(
-        entry.state is State.DONE
-        # Both are UTC, in the same order of digits.
-        and entry.started[:19] >= created[:19]
-        and any(step.means is Means.UPDATE and step.service == service for step in entry.plan.steps)
-        for entry in entries
-    )
 
 
 def _check_by_tool(shop: Workshop, plan: Plan, edit: FileEdit) -> None:

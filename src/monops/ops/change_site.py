@@ -13,7 +13,6 @@ from monops.domain.change import Site
 from monops.domain.errors import NotFound, Refused
 from monops.domain.nearest import listed
 from monops.domain.ports import Container, Mount
-from monops.domain.stack import find_stack, worth_inspecting
 from monops.domain.yaml_edit import has, value_at
 from monops.ops.workshop import Workshop
 
@@ -63,10 +62,8 @@ def folder_of(shop: Workshop) -> str | None:
     """Compose's project directory of the stack, be its containers running or not; None where there is no container.
 
     Raises UsageFault where there are several stacks, EngineUnreachable."""
-    engine = shop.outside.engine
-    ids = worth_inspecting(engine.listed(), shop.project, shop.named.values())
     try:
-        found = find_stack(engine.containers(ids), project=shop.project, named=shop.named)
+        found = shop.stack()
     except NotFound:
         return None
     return next((one.labels[_FOLDER] for one in found.containers if one.labels.get(_FOLDER)), None)

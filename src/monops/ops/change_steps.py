@@ -12,6 +12,7 @@ from monops.domain.nearest import listed
 from monops.domain.ports import Container
 from monops.domain.rebuild import without_secret
 from monops.domain.stack import service_of
+from monops.ops.change_watch import has_more_limits, update_and_watch
 from monops.ops.scale_home import bring_home
 from monops.ops.stack_status import RESTARTS_THAT_ARE_A_LOOP, ServiceState, last_words, state_of
 from monops.ops.workshop import Workshop
@@ -52,8 +53,7 @@ def _reload(shop: Workshop, site: Site, step: Step) -> None:
 
 
 def _update(shop: Workshop, site: Site, step: Step) -> None:
-    for container in _containers(shop, site, step.service):
-        shop.outside.engine.update(container.id, step.limits)
+    update_and_watch(shop, site, step)
 
 
 def _restart(shop: Workshop, site: Site, step: Step) -> None:
@@ -64,6 +64,9 @@ def _recreate(shop: Workshop, site: Site, step: Step) -> None:
     compose = shop.bench.compose(site)
     if step.service in _declared(compose.model()):
         compose.make([step.service])
+        if step.limits and has_more_limits(shop, site, step):
+            # Made from these very files, and limited since by `docker update`, which Compose does not see.
+            compose.make([step.service], anew=True)
         return
     # The files no longer have it: its container goes as well, and its volume stays.
     for container in shop.in_site(site, step.service):

@@ -9,6 +9,7 @@ from datetime import timedelta
 from monops.domain.errors import CaptureError, EngineError, MonopsError
 from monops.domain.pausing import patience, wait_before_pausing
 from monops.domain.ports import Container
+from monops.ops.interruption import uninterrupted
 from monops.ops.outside import Outside
 
 #: How long a service may take to stop by itself. Prometheus writes its head's chunks; Docker's default is 10 s.
@@ -26,16 +27,18 @@ def stopped(outside: Outside, container: Container) -> Iterator[Callable[[], Non
 
     def start() -> None:
         nonlocal is_down
-        if is_down:
-            _start(outside, container.id, is_stopping=is_stopping)
-            outside.journal.close(note)
-            is_down = False
+        with uninterrupted():
+            if is_down:
+                _start(outside, container.id, is_stopping=is_stopping)
+                outside.journal.close(note)
+                is_down = False
 
     try:
         outside.engine.stop(container.id, within=STOP_WITHIN)
-        stopping, note = note, outside.journal.open(what)
-        is_stopping = False
-        outside.journal.close(stopping)
+        with uninterrupted():
+            stopping, note = note, outside.journal.open(what)
+            is_stopping = False
+            outside.journal.close(stopping)
         yield start
     finally:
         start()
@@ -61,8 +64,9 @@ def paused(outside: Outside, container: Container) -> Iterator[None]:
         outside.engine.pause(container.id)
         yield
     finally:
-        _unpause(outside, container.id)
-        outside.journal.close(note)
+        with uninterrupted():
+            _unpause(outside, container.id)
+            outside.journal.close(note)
 
 
 def _wait_between_probes(outside: Outside, container: Container) -> None:

@@ -10,8 +10,8 @@ from datetime import date
 from monops.domain.errors import MonopsError, NotFound, UsageFault
 from monops.domain.finding import Severity
 from monops.domain.lint import dashboards, rules
-from monops.domain.lint.comments import comments, faulty, passes
 from monops.domain.lint.dashboard_file import Dashboard, Panel, Query
+from monops.domain.lint.passing import let_pass
 from monops.domain.lint.problem import RULES, Problem, matching
 from monops.domain.lint.promql import Expression, NotPromql, Selector, parsed, with_variables
 from monops.domain.lint.recognise import Recognised, recognised
@@ -111,20 +111,10 @@ def _take_in(run: Linted, checked: Checked) -> None:
 
 def _let_pass(run: Linted, today: date, chosen: frozenset[str]) -> None:
     """Leave out what was not asked for, and what comments let pass."""
-    kept = [one for one in run.problems if one.id in chosen]
-    for file in run.files.rules:
-        said = comments(file.lines)
-        kept += [one for one in faulty(file.path, said) if one.id in chosen]
-        ours = [one for one in kept if one.file == file.path and passes(one, file.lines, said, _span(file, one), today)]
-        kept = [one for one in kept if one not in ours]
-        run.passed += len(ours)
+    wanted = [one for one in run.problems if one.id in chosen]
+    kept, run.passed = let_pass(wanted, run.files, today)
+    kept = [one for one in kept if one.id in chosen]
     run.problems = sorted(dict.fromkeys(kept), key=lambda one: (-one.severity.rank, one.file, one.line, one.id))
-
-
-def _span(file: RuleFile, problem: Problem) -> tuple[int, int]:
-    """The lines of the rule in which a problem is."""
-    around = [rule for rule in file.rules if rule.line <= problem.line <= rule.end]
-    return (around[0].line, around[0].end) if around else (problem.line, problem.line)
 
 
 class _Linter:

@@ -10,7 +10,7 @@ from typing import TypeVar
 from monops.domain.errors import MonopsError, NotFound
 from monops.domain.ports import Alertmanager, Clock, Container, Engine, LiveServices, PrometheusQueries
 from monops.domain.scale import LABEL, LAYER, RULES, instance_of
-from monops.domain.stack import Stack, find_stack, worth_inspecting
+from monops.domain.stack import Stack, find_stack_among
 
 #: State of a container -> what helps; others are started.
 _REMEDIES = {"paused": "docker unpause {}", "restarting": "docker logs --tail 20 {}"}
@@ -69,8 +69,10 @@ class Live:
     def stack(self) -> Stack:
         """Raises NotFound, UsageFault where there are several, EngineUnreachable."""
         if not self._found:
-            ids = worth_inspecting(self.engine.listed(), self.project, self.containers.values())
-            self._found.append(find_stack(self.engine.containers(ids), project=self.project, named=self.containers))
+            engine = self.engine
+            self._found.append(
+                find_stack_among(engine.listed(), engine.containers, project=self.project, named=self.containers)
+            )
         return self._found[0]
 
     def _container(self, service: str) -> Container | None:

@@ -14,6 +14,7 @@ from typing import Any
 from monops.domain.errors import CaptureError, EngineError, ServiceUnreachable, VolumeMissing
 from monops.domain.place import Place
 from monops.domain.ports import Prometheus, VolumeWriter
+from monops.ops.interruption import uninterrupted
 from monops.ops.outside import Outside
 
 FOLDER = "snapshots"
@@ -62,14 +63,15 @@ def snapshot(outside: Outside, prometheus: Prometheus, place: Place) -> Iterator
         try:
             yield f"{FOLDER}/{_answer(call, prometheus, writer, before)}"
         finally:
-            # Removed while the server still writes it, it would come back. One that waits for a long compaction is
-            # left to the next run.
-            is_over = call.is_over(_GRACE)
-            # The one that was named in any case: the server's clock may be another.
-            made = [call.name] if call.name else []
-            made += _new(writer.names(FOLDER), before, asked, outside.clock.now())
-            if _remove(outside, writer, made) and is_over:
-                outside.journal.close(note)
+            with uninterrupted():
+                # Removed while the server still writes it, it would come back. One that waits for a long compaction
+                # is left to the next run.
+                is_over = call.is_over(_GRACE)
+                # The one that was named in any case: the server's clock may be another.
+                made = [call.name] if call.name else []
+                made += _new(writer.names(FOLDER), before, asked, outside.clock.now())
+                if _remove(outside, writer, made) and is_over:
+                    outside.journal.close(note)
 
 
 class _Call:

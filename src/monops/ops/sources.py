@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from monops.domain.errors import EngineError, EngineUnreachable, MonopsError, NotFound, UsageFault
 from monops.domain.nearest import did_you_mean, listed
 from monops.domain.place import Place
-from monops.domain.stack import SOURCES, Stack, data_place, find_stack, worth_inspecting
+from monops.domain.stack import SOURCES, Stack, data_place, find_stack_among
 from monops.ops.capture import Target
 from monops.ops.outside import Outside
 
@@ -75,8 +75,10 @@ def find_sources(outside: Outside, selection: Selection) -> Found:
 def _stack(outside: Outside, selection: Selection) -> Stack | None:
     """None where plain directories are configured and no stack is there: they alone are backed up then."""
     try:
-        ids = worth_inspecting(outside.engine.listed(), selection.project, selection.containers.values())
-        return find_stack(outside.engine.containers(ids), project=selection.project, named=selection.containers)
+        engine = outside.engine
+        return find_stack_among(
+            engine.listed(), engine.containers, project=selection.project, named=selection.containers
+        )
     except (EngineUnreachable, NotFound) as error:
         needed = [name for name in selection.names if name not in selection.paths]
         if not selection.paths or needed or selection.project is not None:

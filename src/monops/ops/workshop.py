@@ -10,7 +10,7 @@ from monops.domain.errors import NotFound
 from monops.domain.ports import Container
 from monops.domain.ports.changing import EditedFiles, Workbench
 from monops.domain.ports.linting import LintTools
-from monops.domain.stack import find_stack, worth_inspecting
+from monops.domain.stack import Stack, find_stack_among
 from monops.ops.outside import Outside
 
 
@@ -34,11 +34,14 @@ class Workshop:
     command: str
     version: str
 
+    def stack(self) -> Stack:
+        """Asked for anew each time. Raises NotFound, UsageFault where there are several, EngineUnreachable."""
+        engine = self.outside.engine
+        return find_stack_among(engine.listed(), engine.containers, project=self.project, named=self.named)
+
     def found(self, service: str) -> Container:
         """As `container`, be it running or not."""
-        engine = self.outside.engine
-        ids = worth_inspecting(engine.listed(), self.project, self.named.values())
-        return find_stack(engine.containers(ids), project=self.project, named=self.named).container(service)
+        return self.stack().container(service)
 
     def container(self, service: str) -> Container:
         """The running container of a monitoring service (`prometheus`), asked for anew each time: it may have been

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -13,6 +12,7 @@ from monops import __version__
 from monops.domain.errors import UsageFault
 from monops.domain.nearest import did_you_mean, listed
 from monops.domain.stack import COMPOSE_FILE
+from monops.domain.yaml_text import scalar
 from monops.stack import runbooks
 from monops.stack.alerts import GROUPS
 from monops.stack.alerts.model import TimeScale, rule_file
@@ -220,19 +220,8 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters["quoted"] = _quoted
+    environment.filters["scalar"] = scalar
     return environment
-
-
-def _quoted(text: str) -> str:
-    """As YAML writes it: plain where that is the same text again; JSON's strings are YAML's."""
-    import yaml
-
-    try:
-        is_plain = yaml.safe_load(text) == text and ": " not in text and " #" not in text
-    except yaml.YAMLError:
-        is_plain = False
-    return text if is_plain else json.dumps(text, ensure_ascii=False)
 
 
 def _template(name: str) -> str:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from monops.checks import all_checks
-from monops.checks._healthy import CONFIG, HEALTHY, NETWORK, NOW, changed, container, with_container
+from monops.checks._alerting import with_rules
+from monops.checks._healthy import CONFIG, HEALTHY, NETWORK, NOW, changed, container, rule, with_container
 from monops.checks._prometheus import started
 from monops.checks._targets import down, with_targets, worker
 from monops.domain.check import Check
@@ -173,7 +174,7 @@ def test_a_file_that_would_not_load_is_not_compared() -> None:
 def test_data_on_a_disk_that_was_not_looked_at_are_unknown(name: str) -> None:
     check = CHECKS[name]
     facts = with_container(
-        well(check),
+        replace(well(check), data_disks={}),
         "prometheus",
         lambda one: changed(
             one,
@@ -188,3 +189,39 @@ def test_data_on_a_disk_that_was_not_looked_at_are_unknown(name: str) -> None:
     unknown = ask(check, facts).unknown
     assert unknown is not None
     assert unknown.reason == "the disk of /mnt/data was not looked at"
+
+
+# --- rules ---------------------------------------------------------------------------------------
+
+DEAD_METRIC = next(check for check in all_checks() if check.id == "rules.dead_metric")
+
+
+def asking(expr: str, *names: str) -> Facts:
+    return replace(with_rules(HEALTHY, rule("Own", expr)), prometheus_metrics=frozenset({"up", *names}))
+
+
+@pytest.mark.parametrize(
+    "expr",
+    [
+        "absent(nothing_of_the_kind)",
+        "nothing_of_the_kind or vector(0)",
+        'ALERTS{alertname="Own"}',
+        "container_memory_working_set_bytes > 1",
+        "bullmq_queue_waiting > 1",
+        "not promql (",
+    ],
+)
+def test_a_rule_may_ask_for_what_may_be_missing(expr: str) -> None:
+    assert ask(DEAD_METRIC, asking(expr)).is_well
+
+
+def test_a_metric_of_an_exporter_that_is_there_must_be_there_too() -> None:
+    (found,) = ask(DEAD_METRIC, asking("container_memory_use > 1", "container_memory_usage_bytes")).findings
+    assert found.cause.endswith("Did you mean 'container_memory_usage_bytes'?")
+
+
+def test_what_may_be_of_a_target_that_is_down_is_unknown() -> None:
+    facts = with_targets(asking("some_metric > 1"), down("connection refused"))
+    unknown = ask(DEAD_METRIC, facts).unknown
+    assert unknown is not None
+    assert "some_metric may be of a target that is down" in unknown.reason

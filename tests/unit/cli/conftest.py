@@ -1,4 +1,4 @@
-"""The command line on stand-ins of Prometheus and Alertmanager."""
+"""The command line by itself, and on stand-ins of Prometheus and Alertmanager."""
 
 from __future__ import annotations
 
@@ -13,16 +13,8 @@ from tests.fakes.web_services import WebServices, web_services
 
 
 @pytest.fixture
-def web() -> Iterator[WebServices]:
-    with web_services() as found:
-        yield found
-
-
-@pytest.fixture
-def monops(
-    web: WebServices, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[CommandLine]:
-    """With the stand-ins' address in its configuration; it finds no engine, and nothing of this machine."""
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No engine, no configuration of this machine, and the signals' handlers as they were."""
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     for name in ("MONOPS_CONFIG", "MONOPS_S3_URL", "MONOPS_PROJECT", "MONOPS_REACH", "XDG_CONFIG_HOME"):
         monkeypatch.delenv(name, raising=False)
@@ -31,8 +23,20 @@ def monops(
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.chdir(tmp_path)
-    found = CommandLine(tmp_path, capsys)
-    found.configure(f'[prometheus]\nurl = "{web.url}"\n[alertmanager]\nurl = "{web.url}"\n')
-    yield found
+    yield
     for number, handler in before.items():
         signal.signal(number, handler)
+
+
+@pytest.fixture
+def web() -> Iterator[WebServices]:
+    with web_services() as found:
+        yield found
+
+
+@pytest.fixture
+def monops(alone: None, web: WebServices, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> CommandLine:
+    """With the stand-ins' address in its configuration."""
+    found = CommandLine(tmp_path, capsys)
+    found.configure(f'[prometheus]\nurl = "{web.url}"\n[alertmanager]\nurl = "{web.url}"\n')
+    return found

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -18,6 +16,8 @@ from monops.domain.check import Check, Sick
 from monops.domain.diagnosis import Diagnosis, Outcome
 from monops.domain.facts import Facts, Unknown
 from monops.domain.finding import Finding, Fix, Risk, Severity
+
+pytestmark = pytest.mark.usefixtures("alone")
 
 
 def check(name: str, well: str = "it is well") -> Check:
@@ -43,13 +43,9 @@ SKIPPED = Outcome(check=READY, skipped="the stack has no prometheus")
 
 @pytest.fixture
 def diagnosed(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Callable[..., tuple[int, str, str]]]:
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str, str]]:
     """Runs the command line on outcomes; exit status, stdout, stderr."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MONOPS_STATE_DIR", str(tmp_path / "state"))
-    monkeypatch.delenv("MONOPS_CONFIG", raising=False)
     monkeypatch.setattr(Wiring, "inspectors", lambda _: (None, "monitoring"))
 
     def examined(*outcomes: Outcome, words: tuple[str, ...] = (), facts: Facts = HEALTHY) -> tuple[int, str, str]:
@@ -60,9 +56,7 @@ def diagnosed(
         said = capsys.readouterr()
         return code, said.out, said.err
 
-    yield examined
-    for number, handler in before.items():
-        signal.signal(number, handler)
+    return examined
 
 
 Diagnosed = Callable[..., tuple[int, str, str]]
@@ -194,22 +188,6 @@ def test_a_crash_is_told_apart_in_json(diagnosed: Diagnosed) -> None:
 # --- choosing ------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The real checks, and no engine."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    for name in ("MONOPS_CONFIG", "MONOPS_PROJECT", "XDG_CONFIG_HOME"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no-docker.sock")
-    monkeypatch.setenv("MONOPS_STATE_DIR", str(tmp_path / "state"))
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.chdir(tmp_path)
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
-
-
-@pytest.mark.usefixtures("alone")
 def test_list_shows_every_check_and_asks_nobody(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["doctor", "--list"]) == 0
     out = capsys.readouterr().out
@@ -220,7 +198,6 @@ def test_list_shows_every_check_and_asks_nobody(capsys: pytest.CaptureFixture[st
     assert checks == [{"id": "stack.running", "well": "every service runs"}]
 
 
-@pytest.mark.usefixtures("alone")
 @pytest.mark.parametrize("flag", ["--only", "--skip"])
 def test_a_check_that_is_none_names_the_nearest(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["doctor", flag, "stack.runing"]) == 2
@@ -229,13 +206,11 @@ def test_a_check_that_is_none_names_the_nearest(flag: str, capsys: pytest.Captur
     assert "monops doctor --list" in said
 
 
-@pytest.mark.usefixtures("alone")
 def test_a_time_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["doctor", "--timeout", "soon"]) == 2
     assert "--timeout" in capsys.readouterr().err
 
 
-@pytest.mark.usefixtures("alone")
 def test_without_an_engine_what_needs_it_is_unknown_never_well(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["doctor", "--only", "stack.running", "--output", "json"]) == 1
     document = json.loads(capsys.readouterr().out)

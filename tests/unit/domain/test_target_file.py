@@ -11,7 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from monops.domain.errors import ConfigurationError, MonopsError, NotFound, UsageFault
-from monops.domain.target_file import addresses, with_target, without_target
+from monops.domain.target_file import addresses, fault, with_target, without_target
 
 FILE = "targets/workers.yml"
 NEW = "new:9090"
@@ -345,3 +345,21 @@ def test_any_text_is_edited_rightly_or_refused(text: str, labels: dict[str, str]
         return
     assert sorted(addresses(after, FILE)) == sorted([*before, NEW])
     assert sorted(addresses(without_target(after, FILE, NEW), FILE)) == sorted(before)
+
+
+@pytest.mark.parametrize("text", ["[]", "- targets: [a:1]\n  labels: {job: x}\n", "- targets: [a:1]\n- {}\n", ""])
+def test_a_file_of_targets_has_no_fault(text: str) -> None:
+    assert fault(text, "targets.yml") == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [("- targets: [", "not YAML, line 1"), ("targets: [a:1]", "not a list of target groups"), ("- a:1", "line 1")],
+)
+def test_the_fault_of_a_file_of_targets_is_named_with_its_line(text: str, says: str) -> None:
+    assert says in fault(text, "targets.yml")
+
+
+def test_targets_in_json_are_json() -> None:
+    assert fault('[{"targets": ["a:1"], "labels": {"job": "x"}}]', "targets.json") == ""
+    assert fault('[{"targets": ["a:1"]', "targets.json")

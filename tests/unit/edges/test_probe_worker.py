@@ -98,9 +98,10 @@ def name_server() -> Iterator[NameServer]:
             said = known.answer(self.rfile.read(size), is_udp=False) or b""
             self.wfile.write(struct.pack("!H", len(said)) + said)
 
-    with _Udp(("127.0.0.1", 0), OverUdp) as udp:
-        known = NameServer(udp.server_address[1])
-        with _Tcp(("127.0.0.1", known.port), OverTcp) as tcp:
+    # A port that is free for TCP is free for UDP as well, of which there is little; the other way round it may not be.
+    with _Tcp(("127.0.0.1", 0), OverTcp) as tcp:
+        known = NameServer(tcp.server_address[1])
+        with _Udp(("127.0.0.1", known.port), OverUdp) as udp:
             for server in (udp, tcp):
                 threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
             yield known

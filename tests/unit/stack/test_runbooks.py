@@ -27,6 +27,8 @@ COMMANDS = {
     "stack up": False,
     "stack pull": False,
     "stack config": False,
+    "limits recommend": False,
+    "limits set": True,
     "query": True,
     "alerts list": False,
     "targets add": True,

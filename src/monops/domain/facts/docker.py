@@ -84,6 +84,9 @@ class SeenContainer:
     stale_mounts: tuple[str, ...] | None = None
     #: host path -> (user, permission bits) of what it mounts; empty where it could not be looked at.
     mount_owners: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    #: host path -> permission bits of the secrets that it mounts, one by one or in a folder; without those for others
+    #: where a folder above keeps others away. Empty where it could not be looked at.
+    secret_modes: Mapping[str, int] = field(default_factory=dict)
     #: host path -> size of its log file in bytes; None where it could not be looked at.
     log_bytes: int | None = None
 

@@ -36,6 +36,15 @@ class Runtime:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TargetFile:
+    """A file from which a job takes its targets, as Prometheus's container has it."""
+
+    text: str
+    #: Whether the user that Prometheus runs as may read it.
+    is_readable: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """One active target."""
 

@@ -10,7 +10,7 @@ from typing import Any
 from monops.domain.facts.alerting import AlertmanagerStatus, Silence
 from monops.domain.facts.docker import Disk, EngineInfo, SeenContainer
 from monops.domain.facts.grafana import Dashboard, DataSource, GrafanaHealth
-from monops.domain.facts.prometheus import Build, Part, RuleGroup, Runtime, Target
+from monops.domain.facts.prometheus import Build, Part, RuleGroup, Runtime, Target, TargetFile
 from monops.domain.facts.unknown import IsUnknown, Unknown
 from monops.domain.ports import Network, RoutedAlert, RuleAlert, Series, Volume
 
@@ -31,7 +31,8 @@ class Facts:
     compose_version: str | Unknown = _NEVER
     #: The Compose file with every variable filled in.
     compose_model: Mapping[str, Any] | Unknown = _NEVER
-    #: service -> the hash by which Compose tells whether a container is as the file says.
+    #: service -> the hash by which Compose tells whether a container is as the file says; that of the file before,
+    #: where since then only limits were changed live, as the history of changes says (domain/live_limits.py).
     compose_hashes: Mapping[str, str] | Unknown = _NEVER
     #: The containers of the stack.
     containers: tuple[SeenContainer, ...] | Unknown = _NEVER
@@ -41,10 +42,14 @@ class Facts:
     volumes: tuple[Volume, ...] | Unknown = _NEVER
     #: The file system where the engine keeps images and volumes.
     engine_disk: Disk | Unknown = _NEVER
+    #: Monitoring service -> the file system that its data are on, under the path that its container knows.
+    data_disks: Mapping[str, Disk] | Unknown = _NEVER
     #: host path -> text, of the configuration files that the stack mounts or that lie beside its Compose file.
     host_files: Mapping[str, str] | Unknown = _NEVER
     #: "service:path in the container" -> text, of the same as the container has them.
     container_files: Mapping[str, str] | Unknown = _NEVER
+    #: path in Prometheus's container -> the file, of all those that its jobs' file_sd_configs name and that are there.
+    target_files: Mapping[str, TargetFile] | Unknown = _NEVER
     #: service -> out-of-memory kills in the last day, as far as the engine's events and the kernel's counts tell.
     oom_events: Mapping[str, int] | Unknown = _NEVER
 
@@ -68,6 +73,8 @@ class Facts:
     prometheus_alerts: tuple[RuleAlert, ...] | Unknown = _NEVER
     #: Progress of reading its log at the start, 0 to 1.
     prometheus_replay: float | Unknown = _NEVER
+    #: The names of all metrics with a sample in the last hour.
+    prometheus_metrics: frozenset[str] | Unknown = _NEVER
     #: metric -> series, the most first.
     prometheus_cardinality: Mapping[str, int] | Unknown = _NEVER
 

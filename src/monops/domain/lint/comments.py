@@ -1,6 +1,7 @@
 """What comments in a file tell lint to pass over.
 
-`# monops lint disable series/dead`: in the next rule, or the one it stands in;
+`# monops lint disable series/dead`: in the next rule, or the one it stands in; in a configuration, in its own line or
+the next; in a dashboard, which has no comments, as a line of the panel's or the dashboard's description, without `#`;
 `# monops lint file/disable rules/annotations`: in the whole file;
 `# monops lint snooze 2026-12-31 series/dead`: until that day, and `file/snooze` for the whole file.
 """
@@ -41,6 +42,11 @@ def comments(lines: Sequence[str]) -> tuple[Comment, ...]:
     return tuple(found)
 
 
+def in_description(text: str) -> tuple[Comment, ...]:
+    """Those in what a person wrote of a panel."""
+    return comments([f"#{line.lstrip('# ')}" for line in text.splitlines()])
+
+
 def _comment(line: int, words: list[str]) -> Comment:
     verb = words[0] if words else ""
     whole = verb.startswith("file/")
@@ -67,12 +73,13 @@ def passes(problem: Problem, lines: Sequence[str], said: Sequence[Comment], span
     first = span[0]
     while first > 1 and lines[first - 2].strip().startswith("#"):
         first -= 1
-    return any(
-        problem.id in one.ids
-        and (one.until is None or today <= one.until)
-        and (one.whole_file or first <= one.line <= span[1])
-        for one in said
-    )
+    near = [one for one in said if one.whole_file or first <= one.line <= span[1]]
+    return names(problem, near, today)
+
+
+def names(problem: Problem, said: Sequence[Comment], today: date) -> bool:
+    """Whether one of the comments is about such a problem, and holds today."""
+    return any(problem.id in one.ids and (one.until is None or today <= one.until) for one in said)
 
 
 def faulty(path: str, said: Sequence[Comment]) -> list[Problem]:

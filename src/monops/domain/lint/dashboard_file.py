@@ -32,6 +32,8 @@ class Panel:
     source: str | None
     line: int
     queries: tuple[Query, ...]
+    #: What a person wrote of it: JSON has no comments.
+    description: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +47,7 @@ class Dashboard:
     variables: frozenset[str]
     #: What a person is asked when importing it by hand: `DS_PROMETHEUS`.
     inputs: frozenset[str]
+    description: str = ""
 
 
 def dashboard_file(path: str, text: str) -> Dashboard | None:
@@ -65,6 +68,7 @@ def dashboard_file(path: str, text: str) -> Dashboard | None:
         panels=tuple(_panel(item, lines) for item in _flat(found["panels"])),
         variables=frozenset(str(one.get("name")) for one in variables if isinstance(one, dict)),
         inputs=frozenset(str(one.get("name")) for one in found.get("__inputs") or () if isinstance(one, dict)),
+        description=str(found.get("description") or ""),
     )
 
 
@@ -94,6 +98,7 @@ def _panel(item: Mapping[str, Any], lines: _Lines) -> Panel:
         source=_source(item.get("datasource")),
         line=lines.of("title", title) if title else 1,
         queries=queries,
+        description=str(item.get("description") or ""),
     )
 
 

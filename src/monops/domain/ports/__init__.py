@@ -7,7 +7,18 @@ from __future__ import annotations
 
 from monops.domain.ports.alert_path import AlertPath, Heard, Listener
 from monops.domain.ports.compose import Compose
-from monops.domain.ports.engine import Container, Engine, Helper, Listed, Memory, Mount, Network, Probe, Volume
+from monops.domain.ports.engine import (
+    Capacity,
+    Container,
+    Engine,
+    Helper,
+    Listed,
+    Memory,
+    Mount,
+    Network,
+    Probe,
+    Volume,
+)
 from monops.domain.ports.inspection import Asker, Inspector, Inspectors
 from monops.domain.ports.machine import Clock, Journal, LocalFiles, Machine, Progress
 from monops.domain.ports.packing import Codec, Packing, Sqlite
@@ -35,6 +46,7 @@ __all__ = [
     "Alertmanager",
     "Answer",
     "Asker",
+    "Capacity",
     "Clock",
     "Codec",
     "Compose",

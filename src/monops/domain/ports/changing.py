@@ -79,16 +79,17 @@ class ProjectCompose(Protocol):
         ConfigurationError with what Compose says."""
         ...
 
-    def hashes(self) -> Mapping[str, str]:
-        """Service -> what its container's config-hash label should be."""
+    def hashes(self, replaced: Mapping[str, str | None] | None = None) -> Mapping[str, str]:
+        """Service -> what its container's config-hash label should be; of these paths other texts than on disk."""
         ...
 
     def has_image(self, image: str) -> bool:
         """Whether it is on the engine's machine."""
         ...
 
-    def make(self, services: Sequence[str]) -> None:
-        """`up` of these services alone: anew where they are not as the files say; does not wait for health."""
+    def make(self, services: Sequence[str], *, anew: bool = False) -> None:
+        """`up` of these services alone: anew where they are not as the files say, or always; does not wait for
+        health."""
         ...
 
     def restart_only(self, services: Sequence[str]) -> None: ...

@@ -109,6 +109,15 @@ class Memory:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Capacity:
+    """What the engine's machine has."""
+
+    processors: int
+    #: In bytes.
+    memory: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Helper:
     """What a helper container's script did."""
 
@@ -151,6 +160,14 @@ class Engine(Protocol):
 
     def memory(self, container_id: str) -> Memory | None:
         """What it uses now; None where it does not run."""
+        ...
+
+    def processors(self, container_id: str) -> float | None:
+        """How many processors it uses, over a second or two; None where it does not run."""
+        ...
+
+    def capacity(self) -> Capacity:
+        """What limits there are by nature."""
         ...
 
     def image_digest(self, image_id: str) -> str:

@@ -28,14 +28,17 @@ class Asker(Protocol):
 
 
 class Inspectors(Protocol):
-    """Everything that can be looked at, in the order in which one needs the other."""
+    """Everything that can be looked at: the containers first, because they tell where all else is."""
 
     def engine(self) -> Sequence[Inspector]:
-        """The engine, its containers, Compose and files: those come first, because they tell where the services are."""
+        """What reads the fact `containers`, and nothing more: all else can be read beside the services."""
         ...
 
     def services(self, containers: object) -> Sequence[Inspector]:
-        """The services over HTTP. `containers` is the fact of that name, or Unknown."""
+        """All else: the services over HTTP, and beside them the engine, Compose and files.
+
+        `containers` is the fact of that name, or Unknown.
+        """
         ...
 
     def asker(self, containers: object) -> Asker:

@@ -117,6 +117,10 @@ class Prometheus(Protocol):
         """The active ones."""
         ...
 
+    def metrics(self) -> str:
+        """What it says of itself at `/metrics`."""
+        ...
+
 
 class Grafana(Protocol):
     """A running Grafana over HTTP."""
@@ -137,6 +141,10 @@ class Alertmanager(Protocol):
 
     def ready(self) -> bool: ...
 
+    def config(self) -> str:
+        """The configuration in force, with what it fills in itself; secrets are hidden."""
+        ...
+
     def alerts(self) -> tuple[RoutedAlert, ...]:
         """What it has, silenced and inhibited ones too."""
         ...
@@ -150,6 +158,10 @@ class Services(Protocol):
         ...
 
     def grafana(self, container: Container | None) -> Grafana:
+        """Raises ServiceUnreachable."""
+        ...
+
+    def alertmanager(self, container: Container | None) -> Alertmanager:
         """Raises ServiceUnreachable."""
         ...
 

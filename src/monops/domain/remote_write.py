@@ -1,0 +1,287 @@
+"""Remote write in `prometheus.yml`: what is sent where, how its queue fares, and edits of it.
+
+Sources: prometheus.io/docs/prometheus/latest/configuration, `<remote_write>`; prometheus/prometheus,
+storage/remote/queue_manager.go.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from monops.domain.errors import NotFound, Refused, UsageFault
+from monops.domain.exposition import Sample
+from monops.domain.nearest import did_you_mean, listed
+from monops.domain.prometheus_config import parsed
+from monops.domain.rebuild import without_secret
+from monops.domain.settled import flattened, is_secret_setting
+from monops.domain.yaml_edit import has, insert_item, remove, set_value, value_at
+
+_METRIC = "prometheus_remote_storage_"
+_FIELD = re.compile(r'(?P<name>\w+)=(?P<value>"(?:[^"\\]|\\.)*"|\S*)')
+#: Ways to say who one is; there may be one of them.
+_WAYS_IN = ("basic_auth", "authorization", "bearer_token", "bearer_token_file", "sigv4", "oauth2", "azuread")
+#: Seconds behind which a queue does not keep up: some scrapes and batches.
+BEHIND = 120.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queue:
+    """One queue as Prometheus's own metrics have it; counts since it began."""
+
+    name: str
+    url: str
+    #: Handed to the receiver, tried again and given up ones too.
+    tried: float = 0.0
+    retried: float = 0.0
+    failed: float = 0.0
+    dropped: float = 0.0
+    pending: float = 0.0
+    shards: float = 0.0
+    shards_max: float = 0.0
+    #: Unix times of the newest sample that was dealt with, and of the newest that there is; 0 for none yet.
+    sent_until: float = 0.0
+    newest: float = 0.0
+
+    @property
+    def taken(self) -> float:
+        """What the receiver has taken; what is on its way too."""
+        return max(0.0, self.tried - self.retried - self.failed)
+
+    @property
+    def lag(self) -> float | None:
+        """Seconds that it is behind; None where nothing has been dealt with yet."""
+        return max(0.0, self.newest - self.sent_until) if self.sent_until and self.newest else None
+
+    @property
+    def state(self) -> str:
+        """As far as the counts tell."""
+        if self.lag is None:
+            return "sends nothing yet" if self.pending else "waits for samples"
+        return "behind" if self.lag > BEHIND else "sends"
+
+    def since(self, before: Queue) -> Queue:
+        """Counts from there on."""
+        return Queue(
+            name=self.name,
+            url=self.url,
+            tried=self.tried - before.tried,
+            retried=self.retried - before.retried,
+            failed=self.failed - before.failed,
+            dropped=self.dropped - before.dropped,
+            pending=self.pending,
+            shards=self.shards,
+            shards_max=self.shards_max,
+            sent_until=self.sent_until if self.sent_until > before.sent_until else 0.0,
+            newest=self.newest,
+        )
+
+
+_FIELDS = {
+    "samples_total": "tried", "samples_retried_total": "retried", "samples_failed_total": "failed",
+    "samples_dropped_total": "dropped", "samples_pending": "pending", "shards": "shards", "shards_max": "shards_max",
+    "queue_highest_sent_timestamp_seconds": "sent_until", "queue_highest_timestamp_seconds": "newest",
+}  # fmt: skip
+
+
+def queues(samples: Iterable[Sample]) -> tuple[Queue, ...]:
+    """Every queue in Prometheus's `/metrics`."""
+    found: dict[tuple[str, str], dict[str, float]] = {}
+    newest = 0.0
+    for one in samples:
+        if one.name == f"{_METRIC}highest_timestamp_in_seconds":
+            newest = one.value
+        field = _FIELDS.get(one.name.removeprefix(_METRIC)) if one.name.startswith(_METRIC) else None
+        if field is None or "remote_name" not in one.labels:
+            continue
+        values = found.setdefault((one.labels["remote_name"], one.labels.get("url", "")), {})
+        values[field] = values.get(field, 0.0) + one.value
+    return tuple(
+        Queue(name=name, url=url, **{"newest": newest, **values}) for (name, url), values in sorted(found.items())
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """What Prometheus's log says of a queue."""
+
+    at: datetime | None
+    error: str
+    #: Whether the samples are lost, or tried again.
+    is_final: bool
+
+
+def complaints(lines: Iterable[str], queue: Queue) -> tuple[Complaint, ...]:
+    """In the log's order. Its lines are logfmt, or JSON where it was asked for."""
+    found = []
+    for line in lines:
+        fields = _fields(line)
+        if fields.get("component") != "remote" and "remote_name" not in fields:
+            continue
+        if fields.get("remote_name") != queue.name or not fields.get("err"):
+            continue
+        said = fields.get("msg", "")
+        final = "non-recoverable" in said
+        found.append(Complaint(_moment(fields.get("time") or fields.get("ts") or ""), _why(fields["err"]), final))
+    return tuple(found)
+
+
+def _fields(line: str) -> dict[str, str]:
+    if line.startswith("{"):
+        try:
+            return {str(name): str(value) for name, value in json.loads(line).items()}
+        except (ValueError, AttributeError):
+            return {}
+    return {found["name"]: _plain(found["value"]) for found in _FIELD.finditer(line)}
+
+
+def _plain(value: str) -> str:
+    try:
+        return str(json.loads(value)) if value.startswith('"') else value
+    except ValueError:
+        return value.strip('"')
+
+
+def _why(error: str) -> str:
+    text = " ".join(error.split()).rstrip(": ")
+    # `Post "http://…": dial tcp …: connect: connection refused` names the address again.
+    return without_secret(re.sub(r'^Post "[^"]*": ', "", text))[:200]
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+# --- the configuration -----------------------------------------------------------------------------
+
+
+def remotes(text: str) -> tuple[Mapping[str, Any], ...]:
+    """The entries of `remote_write`."""
+    found = parsed(text).get("remote_write") or ()
+    return tuple(one for one in found if isinstance(one, Mapping))
+
+
+def label(remote: Mapping[str, Any]) -> str:
+    """How a person calls it."""
+    return str(remote.get("name") or without_secret(str(remote.get("url", ""))))
+
+
+def readings(text: str) -> dict[str, str]:
+    """Of a configuration, a file's or the one in force, as names and values."""
+    found: dict[str, str] = {}
+    for remote in remotes(text):
+        here, number = f"remote write to {label(remote)}", 2
+        while here in found:
+            here, number = f"remote write to {label(remote)} ({number})", number + 1
+        found[here] = "is there"
+        found.update((f"{here}: {name}", value) for name, value in flattened(remote))
+    return found
+
+
+def check_url(text: str) -> str:
+    """Raises UsageFault for what cannot be written to, or holds a secret."""
+    try:
+        parts = urlsplit(text)
+        is_right = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        is_right = False
+    if not is_right or any(char.isspace() for char in text):
+        raise UsageFault(
+            f"{without_secret(text)} is no address of http or https",
+            remedy="monops remote-write set http://victoria-metrics:8428/api/v1/write",
+        )
+    if (
+        parts.username
+        or parts.password
+        or any(is_secret_setting(one.partition("=")[0]) for one in parts.query.split("&"))
+    ):
+        raise UsageFault(
+            f"{parts.scheme}://…@{parts.hostname} holds a secret, and an address is seen by all",
+            remedy="leave it out of the address: --basic-auth-user NAME --password-file FILE",
+        )
+    return text
+
+
+def position(text: str, *, url: str, name: str | None) -> int | None:
+    """Which entry is meant by `set`: the one of that name, else the one with that address. Raises Refused."""
+    found = remotes(text)
+    if name is not None:
+        for number, one in enumerate(found):
+            if one.get("name") == name:
+                return number
+    same = [number for number, one in enumerate(found) if one.get("url") == url]
+    same = [number for number in same if name is None or not found[number].get("name")]
+    if len(same) > 1:
+        raise Refused(
+            f"{len(same)} entries of remote_write go to {url}", remedy="say which one by its name: --name NAME"
+        )
+    return same[0] if same else None
+
+
+def named(text: str, what: str | None) -> int:
+    """Which entry is meant by `remove`. Raises NotFound, UsageFault."""
+    found = [label(one) for one in remotes(text)]
+    if not found:
+        raise NotFound("Prometheus writes to no remote storage", remedy="monops remote-write show")
+    if what is None:
+        if len(found) > 1:
+            raise UsageFault(f"there are several: {listed(found)}", remedy=f"monops remote-write remove {found[0]}")
+        return 0
+    urls = [str(one.get("url")) for one in remotes(text)]
+    matching = [number for number in range(len(found)) if what in (found[number], urls[number])]
+    if not matching:
+        raise NotFound(
+            f"there is no remote write {without_secret(what)!r} (there is {listed(found)})."
+            + did_you_mean(what, [*found, *urls]),
+            remedy="monops remote-write show",
+        )
+    if len(matching) > 1:
+        raise UsageFault(
+            f"{len(matching)} entries go to {without_secret(what)}",
+            remedy=f"say which one by its name: monops remote-write remove {found[matching[0]]}",
+        )
+    return matching[0]
+
+
+def with_remote(text: str, number: int | None, settings: Mapping[tuple[str, ...], Any], *, file: str) -> str:
+    """The entry has these settings; a new one where there is none. Another way in that it had goes."""
+    nested: dict[str, Any] = {}
+    for path, value in settings.items():
+        place = nested
+        for part in path[:-1]:
+            place = place.setdefault(part, {})
+        place[path[-1]] = value
+    if number is None:
+        return insert_item(text, ("remote_write",), nested, file=file)
+    at = ("remote_write", number)
+    for path, value in settings.items():
+        if not has(text, (*at, *path), file=file) or value_at(text, (*at, *path), file=file) != value:
+            text = set_value(text, (*at, *path), value, file=file)
+    for gone in _dropped(nested):
+        if has(text, (*at, *gone), file=file):
+            text = remove(text, (*at, *gone), file=file)
+    return text
+
+
+def without_remote(text: str, number: int, *, file: str) -> str:
+    """The entry is gone; with the last one the whole key."""
+    return remove(text, ("remote_write",) if len(remotes(text)) == 1 else ("remote_write", number), file=file)
+
+
+def _dropped(nested: Mapping[str, Any]) -> Sequence[tuple[str, ...]]:
+    way = next((one for one in _WAYS_IN if one in nested), None)
+    if way is None:
+        return ()
+    literal = {"basic_auth": ("basic_auth", "password"), "authorization": ("authorization", "credentials")}
+    gone: list[tuple[str, ...]] = [(one,) for one in _WAYS_IN if one != way]
+    if way in literal and f"{literal[way][1]}_file" in nested[way]:
+        gone.append(literal[way])
+    return gone

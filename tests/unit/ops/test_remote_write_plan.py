@@ -1,0 +1,202 @@
+"""The plan of a remote write, where its secrets go, and how long monops waits for the first samples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from tests.fakes.change_world import CONFIG, FOLDER, ChangeWorld, Obedient
+
+from monops.domain.errors import Refused, UsageFault
+from monops.domain.ports import Mount
+from monops.ops.change import apply
+from monops.ops.change_undo import plan_undo
+from monops.ops.remote_write import PASSWORD, Asked, plan_remove, plan_set
+from monops.ops.remote_write_health import SENT_WITHIN, counts, look, wait_for_samples
+from monops.ops.secret_files import on_this_machine
+
+URL = "http://storage/write"
+ASKED = Asked(url=URL, name="longterm", settings={("basic_auth", "username"): "u"}, secrets={PASSWORD: "hunter2"})
+SECRET = f"{FOLDER}/secrets/prometheus/remote-write-longterm-password"
+
+
+@dataclass
+class Counting(Obedient):
+    """A Prometheus with its metrics, one answer after the other; the last stays."""
+
+    answers_of_metrics: list[str] = field(default_factory=list)
+
+    def metrics(self) -> str:
+        found = self.answers_of_metrics
+        return found.pop(0) if len(found) > 1 else "".join(found)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> ChangeWorld:
+    return ChangeWorld(tmp_path, prometheus=Counting())
+
+
+def nobody(_: tuple[str, str]) -> str:
+    raise UsageFault("nobody is at a terminal to ask", remedy="--password-file FILE")
+
+
+def test_the_password_is_a_file_that_prometheus_alone_may_read_and_no_diff_shows_it(world: ChangeWorld) -> None:
+    plan = plan_set(world.shop(), ASKED, nobody)
+    secret, config = plan.edits
+    assert (secret.path, secret.after, secret.mode, secret.owner, secret.is_secret) == (
+        SECRET,
+        "hunter2",
+        0o600,
+        0,
+        True,
+    )
+    assert "hunter2" not in str(secret.diff()) + str(config.diff()) + str(plan.values) + plan.title
+    assert "password_file: /etc/prometheus/secrets/prometheus/remote-write-longterm-password" in (config.after or "")
+
+
+def test_undo_takes_the_entry_and_the_secret_away(world: ChangeWorld) -> None:
+    before = dict(world.files.texts)
+    apply(world.shop(), plan_set(world.shop(), ASKED, nobody))
+    assert world.files.texts[SECRET] == "hunter2"
+    apply(world.shop(), plan_undo(world.shop(), FOLDER, None))
+    assert world.files.texts == before
+
+
+def test_the_same_again_is_nothing_to_do(world: ChangeWorld) -> None:
+    apply(world.shop(), plan_set(world.shop(), ASKED, nobody))
+    assert plan_set(world.shop(), ASKED, nobody).is_empty
+
+
+def test_a_password_that_is_known_is_not_asked_for_again(world: ChangeWorld) -> None:
+    asked = replace(ASKED, secrets={})
+    with pytest.raises(UsageFault, match="nobody is at a terminal"):
+        plan_set(world.shop(), asked, nobody)
+    apply(world.shop(), plan_set(world.shop(), asked, lambda _: "hunter2"))
+    assert plan_set(world.shop(), asked, nobody).is_empty
+
+
+def test_a_secret_file_that_is_not_there_is_refused(world: ChangeWorld) -> None:
+    for inside, said in (
+        ("/etc/prometheus/none", "there is no secret"),
+        ("/prometheus/none", "no folder of this machine"),
+    ):
+        asked = Asked(url=URL, settings={("basic_auth", "password_file"): inside})
+        with pytest.raises(Refused, match=said):
+            plan_set(world.shop(), asked, nobody)
+
+
+def test_removing_the_only_one_needs_no_name_and_leaves_the_file_as_it_was(world: ChangeWorld) -> None:
+    before = world.files.texts[CONFIG]
+    apply(world.shop(), plan_set(world.shop(), ASKED, nobody))
+    apply(world.shop(), plan_remove(world.shop(), None))
+    assert world.files.texts[CONFIG] == before
+
+
+def test_a_path_is_here_only_if_a_folder_of_this_machine_has_it(world: ChangeWorld) -> None:
+    mounts = (
+        Mount(type="bind", name="", source="/stack", destination="/etc/prometheus"),
+        Mount(type="bind", name="", source="/stack/secrets/prometheus", destination="/run/secrets"),
+        Mount(type="volume", name="data", source="/v", destination="/prometheus"),
+    )
+    raw = {"HostConfig": {"Tmpfs": {"/etc/prometheus/secrets": ""}}}
+    container = replace(world.running, mounts=mounts, raw=raw)
+    assert on_this_machine(container, "/run/secrets/a") == "/stack/secrets/prometheus/a"
+    assert on_this_machine(container, "/etc/prometheus/x/../a") == "/stack/a"
+    assert on_this_machine(container, "/etc/prometheus/secrets/a") is None
+    assert on_this_machine(container, "/prometheus/a") is None
+    assert on_this_machine(container, "/elsewhere") is None
+
+
+# --- the first samples -----------------------------------------------------------------------------
+
+
+def metrics(tried: float, *, failed: float = 0, retried: float = 0, sent: float = 0) -> str:
+    labels = f'{{remote_name="longterm",url="{URL}"}}'
+    counted = {"samples_total": tried, "samples_failed_total": failed, "samples_retried_total": retried,
+               "queue_highest_sent_timestamp_seconds": sent}  # fmt: skip
+    return "".join(f"prometheus_remote_storage_{name}{labels} {value}\n" for name, value in counted.items())
+
+
+def waited(world: ChangeWorld, before: str, after: Sequence[str], log: Sequence[str] = ()) -> tuple[str, float]:
+    """(the error, seconds waited)."""
+    prometheus = world.prometheus
+    assert isinstance(prometheus, Counting)
+    shop = world.shop()
+    world.world.engine.last_words = tuple(log)
+    prometheus.answers_of_metrics = [before]
+    earlier = counts(shop, world.running)
+    prometheus.answers_of_metrics = list(after)
+    start = shop.outside.clock.monotonic()
+    since = shop.outside.clock.now() - timedelta(days=1)
+    fare = wait_for_samples(shop, URL, "longterm", earlier, since)
+    return fare.error, shop.outside.clock.monotonic() - start
+
+
+def complaint(error: str) -> str:
+    return (
+        f'time=2026-11-23T09:29:09Z msg="Failed to send batch, retrying" remote_name=longterm url={URL} err="{error}"'
+    )
+
+
+def test_it_waits_until_the_first_samples_are_taken(world: ChangeWorld) -> None:
+    error, seconds = waited(world, "", ["", metrics(0), metrics(10), metrics(10, sent=5)])
+    assert error == ""
+    assert 0 < seconds < 10
+
+
+def test_what_was_sent_before_the_change_is_no_proof(world: ChangeWorld) -> None:
+    error, seconds = waited(world, metrics(10, sent=5), [metrics(10, sent=5)])
+    assert "nothing was sent within 90 s" in error
+    assert seconds >= SENT_WITHIN.total_seconds()
+
+
+def test_failures_from_before_do_not_count_against_a_queue_that_is_well_now(world: ChangeWorld) -> None:
+    error, _ = waited(
+        world, metrics(10, failed=10, sent=5), [metrics(10, failed=10, sent=5), metrics(30, failed=10, sent=9)]
+    )
+    assert error == ""
+
+
+def test_a_queue_that_began_anew_is_measured_from_nought(world: ChangeWorld) -> None:
+    error, _ = waited(world, metrics(900, sent=5), [metrics(20, sent=9)])
+    assert error == ""
+
+
+def test_samples_that_are_refused_are_said_though_the_log_does_not_say_why(world: ChangeWorld) -> None:
+    error, seconds = waited(world, "", [metrics(10, failed=10, sent=5)])
+    assert error == "its receiver refuses the samples"
+    # It may say so once a minute only.
+    assert 60 < seconds < 80
+
+
+def test_a_connection_that_is_refused_is_given_some_seconds_and_then_said(world: ChangeWorld) -> None:
+    world.world.engine.last_words = ()
+    error, seconds = waited(world, "", [metrics(10, retried=10)], [complaint("connection refused")])
+    assert error == "connection refused"
+    assert 10 < seconds < 20
+
+
+def shown(world: ChangeWorld, answers: Sequence[str], *, seconds_ago: float) -> str:
+    """The state, when the log says of a moment ago that samples were refused."""
+    shop = world.shop()
+    now = shop.outside.clock.now()
+    at = (now - timedelta(seconds=seconds_ago)).isoformat()
+    world.world.engine.last_words = (f'time={at} msg="non-recoverable error" remote_name=longterm err="401"',)
+    assert isinstance(world.prometheus, Counting)
+    world.prometheus.answers_of_metrics = list(answers)
+    (fare,) = look(shop, world.running)
+    return fare.state
+
+
+def test_a_queue_that_is_refused_fails_until_newer_samples_are_taken(world: ChangeWorld) -> None:
+    now = world.shop().outside.clock.now().timestamp()
+    stuck = metrics(10, failed=10, sent=now - 40)
+    assert shown(world, [stuck], seconds_ago=30) == "fails"
+    # The log is silent for a minute after such a line: only the next samples tell.
+    later = metrics(10, failed=10, sent=now - 10)
+    assert shown(world, [later, metrics(20, failed=20, sent=now)], seconds_ago=30) == "fails"
+    assert shown(world, [later, metrics(20, failed=10, sent=now)], seconds_ago=30) != "fails"
+    assert shown(world, [later], seconds_ago=120) != "fails"
