@@ -40,6 +40,16 @@ def scaled_services(text: str, *, file: str) -> dict[str, str]:
     return found
 
 
+def without_scale(text: str, service: str, *, file: str, config: str, running: Sequence[str]) -> str:
+    """The file as it is with one Prometheus, `service`, which reads `config`: to the byte as it was before."""
+    others = scaled_services(text, file=file)
+    if not others:
+        return text
+    text = without_services(text, list(others), file=file)
+    text = without_volumes(text, [f"{name}-data" for name in others if name != RULES_SERVICE], file=file)
+    return with_config(text, service, config, file=file, running=running)
+
+
 def without_services(text: str, names: Sequence[str], *, file: str) -> str:
     """The same without these services, empty lines before them and all."""
     for name in names:

@@ -33,8 +33,7 @@ from monops.domain.scale_compose import (
     with_config,
     with_service,
     with_volumes,
-    without_services,
-    without_volumes,
+    without_scale,
 )
 from monops.domain.scale_config import (
     evaluation_interval,
@@ -116,13 +115,7 @@ def _check(wanted: Scale) -> None:
 
 
 def _plain(at: Layout) -> str:
-    """The Compose file as it is with one Prometheus."""
-    volumes = [f"{name}-data" for name in at.others if name != RULES_SERVICE]
-    text = without_services(at.text, list(at.others), file=at.compose)
-    text = without_volumes(text, volumes, file=at.compose)
-    if not at.others:
-        return text
-    return with_config(text, at.service, at.inside, file=at.compose, running=at.container.command)
+    return without_scale(at.text, at.service, file=at.compose, config=at.inside, running=at.container.command)
 
 
 def _scaled_text(shop: Workshop, at: Layout, plain: str, own: str, wanted: Scale, rules: _Rules, ports: Ports) -> str:
