@@ -66,10 +66,13 @@ def _silent(part: Part, scale: Scale) -> Finding:
         subject=f"Prometheus {part.container}",
         cause=f"it does not answer, so {left}",
         evidence=(part.reason,),
-        fix=Fix(
-            say="Start it, or see why it ended.", command=f"monops scale show; docker logs --tail 20 {part.container}"
-        ),
+        fix=Fix(say="Start it; if it ends again, its log says why.", command=_remedy(part)),
     )
+
+
+def _remedy(part: Part) -> str:
+    is_away = part.reason.endswith((" is exited", " is created"))
+    return f"docker start {part.container}" if is_away else f"docker logs --tail 20 {part.container}"
 
 
 # --- examples --------------------------------------------------------------------------------------

@@ -79,6 +79,15 @@ class Scale:
         return f"{shards} × {self.replicas} replica{'' if self.replicas == 1 else 's'}"
 
 
+_COPY = re.compile(r"(?P<stem>.+)-shard-\d+-replica-[a-z](?P<suffix>\.\w+)?")
+
+
+def own_file(path: str) -> str:
+    """The person's own file, from that of an instance; itself where it is no copy."""
+    found = _COPY.fullmatch(path)
+    return f"{found['stem']}{found['suffix'] or ''}" if found else path
+
+
 def instance_of(label: str) -> Instance | None:
     """The instance that a container's label names."""
     found = _WORDS.fullmatch(label)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from monops.domain.compose_command import find_flag, with_flag, with_value
@@ -52,11 +53,9 @@ def without_scale(text: str, service: str, *, file: str, config: str, running: S
 
 def without_services(text: str, names: Sequence[str], *, file: str) -> str:
     """The same without these services, empty lines before them and all."""
-    for name in names:
-        start, end = _span(text, name, file)
-        lead = text[:start]
-        cut = len(lead.rstrip("\n"))
-        text = lead[:cut] + "\n" + text[end:].lstrip("\n") if not text[end:].strip() else lead[:cut] + text[end:]
+    for start, end in sorted(_spans(text, names, file), reverse=True):
+        cut = len(text[:start].rstrip("\r\n"))
+        text = text[:cut] + text[end:]
     return text
 
 
@@ -68,40 +67,67 @@ def with_config(text: str, service: str, path: str, *, file: str, running: Seque
     return with_value(text, found, CONFIG_FLAG, path, file=file)
 
 
-def copied_service(
-    text: str, service: str, instance: Instance, *, file: str, config: str, port: str, volume: str, data: str
-) -> str:
-    """The same text with a copy of the first one's service behind everything else of `services`.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copy:
+    """What is its own in one copy of the first one's service."""
 
-    Anchors and aliases stay as they are written; comments are left out. `config`: its configuration in the container;
-    `port`: its published port, as Compose writes it; `volume` at `data`.
+    instance: Instance
+    #: Its configuration in the container.
+    config: str
+    #: Its published port, as Compose writes it.
+    port: str
+    volume: str
+
+
+#: Stand in the one copy that is edited for what is each one's own; the port in quotes, because of the @.
+_SUFFIX, _CONFIG, _VOLUME, _WORDS, _PORT = "m0suffix", "m0config.yml", "m0volume", "m0words", "@m0port@"
+
+
+def copied_services(text: str, service: str, copies: Sequence[Copy], *, file: str, data: str) -> str:
+    """The same text with copies of the first one's service, whose data are at `data`, behind all else of `services`.
+
+    Anchors and aliases stay as they are written; lines of comments are left out.
     """
-    name = instance.service(service)
+    name = f"{service}-{_SUFFIX}"
+    model = _model(text, service, name, file, data)
+    start, end = _span(model, name, file)
+    lines, made = model[start:end], []
+    for one in copies:
+        own = ((_SUFFIX, one.instance.name), (_CONFIG, one.config), (_VOLUME, one.volume),
+               (_WORDS, one.instance.words), (_PORT, one.port))  # fmt: skip
+        copy = lines
+        for mark, value in own:
+            copy = copy.replace(mark, value)
+        made.append(copy)
+    eol = _line_end(text)
+    return model[:start] + f"{eol}{eol}".join(made) + model[end:]
+
+
+def _model(text: str, service: str, name: str, file: str, data: str) -> str:
     path = ("services", name)
-    text = _spliced(text, service, name, file)
-    before = value_at(text, path, file=file)
-    if "&" in _code(text, name, file):
+    if "&" in _code(text, service, file):
         raise Refused(
             f"the service {service} in {file} has anchors of its own (&), which a copy cannot have again",
             remedy=f"move them to the top of {file}, as x-… blocks",
         )
+    text = _spliced(text, service, name, file)
+    before = value_at(text, path, file=file)
     if "container_name" in before:
-        own = str(before["container_name"])
-        text = set_value(text, (*path, "container_name"), f"{own}-{instance.name}", file=file)
-    text = with_config(text, name, config, file=file, running=())
+        text = set_value(text, (*path, "container_name"), f"{before['container_name']}-{_SUFFIX}", file=file)
+    text = with_config(text, name, _CONFIG, file=file, running=())
     if "ports" in before:
-        text = set_value(text, (*path, "ports"), [port], file=file)
+        text = set_value(text, (*path, "ports"), [_PORT], file=file)
     volumes = before.get("volumes") or []
     for number, mount in enumerate(volumes):
         if _destination(mount) == data:
-            new: Any = {**mount, "source": volume} if isinstance(mount, dict) else _with_source(str(mount), volume)
+            new: Any = {**mount, "source": _VOLUME} if isinstance(mount, dict) else _with_source(str(mount), _VOLUME)
             text = set_value(text, (*path, "volumes", number), new, file=file)
             break
     else:
         raise Refused(
             f"{service} in {file} has no volume at {data}", remedy=f"give it one in {file}: {service}-data:{data}"
         )
-    return _labelled(text, path, instance.words, file)
+    return _labelled(text, path, _WORDS, file)
 
 
 def _labelled(text: str, path: tuple[str, ...], words: str, file: str) -> str:
@@ -112,21 +138,34 @@ def _labelled(text: str, path: tuple[str, ...], words: str, file: str) -> str:
 
 
 def with_service(text: str, name: str, service: Mapping[str, Any], *, file: str) -> str:
-    return set_value(text, ("services", name), dict(service), file=file)
+    """The same with a service more, behind an empty line."""
+    text = set_value(text, ("services", name), dict(service), file=file)
+    start, _ = _span(text, name, file)
+    return text[:start] + _line_end(text) + text[start:]
 
 
 def with_volumes(text: str, names: Sequence[str], *, file: str) -> str:
     """The volumes are declared; those that are already stay as they are."""
-    for name in names:
-        if not has(text, ("volumes", name), file=file):
-            text = set_value(text, ("volumes", name), None, file=file)
-    return text
+    there = value_at(text, ("volumes",), file=file) if has(text, ("volumes",), file=file) else None
+    wanted = [name for name in names if name not in (there or {})]
+    if not wanted:
+        return text
+    text = set_value(text, ("volumes", _VOLUME), None, file=file)
+    line = next(line for line in text.splitlines(keepends=True) if _VOLUME in line)
+    if line.strip() == f"{_VOLUME}: null":
+        written = line.replace(": null", ":")
+        lines = _line_end(text).join(written.rstrip("\r\n").replace(_VOLUME, name) for name in wanted)
+        return text.replace(line, lines + written[len(written.rstrip("\r\n")) :], 1)
+    # In braces.
+    inside = f"{_VOLUME}: null"
+    return text.replace(inside, ", ".join(f"{name}: null" for name in wanted), 1)
 
 
 def without_volumes(text: str, names: Sequence[str], *, file: str) -> str:
     """They are no longer declared. The engine keeps them."""
+    there = value_at(text, ("volumes",), file=file) if has(text, ("volumes",), file=file) else None
     for name in names:
-        if has(text, ("volumes", name), file=file) and value_at(text, ("volumes", name), file=file) is None:
+        if name in (there or {}) and (there or {})[name] is None:
             text = remove(text, ("volumes", name), file=file)
     return text
 
@@ -222,16 +261,27 @@ def _limits(cpus: str, memory: str, reserved: str) -> dict[str, Any]:
 
 
 def _span(text: str, service: str, file: str) -> tuple[int, int]:
-    """Where a service's own lines are: from its key's line to the end of its last."""
+    return _spans(text, [service], file)[0]
+
+
+def _spans(text: str, names: Sequence[str], file: str) -> list[tuple[int, int]]:
+    """Where services' own lines are: from the key's line to the end of the last."""
     services = value_of(root_of(text, file), "services")
-    pair = pair_of(services, service)
-    if pair is None or services.flow_style or getattr(pair[1], "flow_style", True):
-        raise Refused(
-            f"the service {service} in {file} is not written in lines of its own", remedy=f"edit {file} by hand"
-        )
-    start = text.rfind("\n", 0, start_of(pair[0])) + 1
-    end = text.find("\n", end_of(pair[1], text))
-    return start, len(text) if end < 0 else end
+    found = []
+    for name in names:
+        pair = pair_of(services, name)
+        if pair is None or services.flow_style or getattr(pair[1], "flow_style", True):
+            raise Refused(
+                f"the service {name} in {file} is not written in lines of its own", remedy=f"edit {file} by hand"
+            )
+        start = text.rfind("\n", 0, start_of(pair[0])) + 1
+        end = text.find("\n", end_of(pair[1], text))
+        found.append((start, len(text) if end < 0 else end - (text[end - 1] == "\r")))
+    return found
+
+
+def _line_end(text: str) -> str:
+    return "\r\n" if "\r\n" in text else "\n"
 
 
 def _code(text: str, service: str, file: str) -> str:
@@ -241,13 +291,12 @@ def _code(text: str, service: str, file: str) -> str:
 
 def _spliced(text: str, service: str, name: str, file: str) -> str:
     start, end = _span(text, service, file)
-    lines = [line for line in text[start:end].split("\n") if not line.lstrip().startswith("#")]
+    eol = _line_end(text)
+    lines = [line for line in text[start:end].split(eol) if not line.lstrip().startswith("#")]
     lines[0] = lines[0].replace(f"{service}:", f"{name}:", 1)
     services = value_of(root_of(text, file), "services")
-    last = max(end_of(pair[1], text) for pair in services.value)
-    place = text.find("\n", last)
-    place = len(text) if place < 0 else place
-    return text[:place] + "\n\n" + "\n".join(lines) + text[place:]
+    place = max(end for _, end in _spans(text, [str(key.value) for key, _ in services.value], file))
+    return text[:place] + eol + eol + eol.join(lines) + text[place:]
 
 
 def _destination(mount: Any) -> str:

@@ -85,6 +85,8 @@ _STEPS: Mapping[Means, Callable[[Workshop, Site, Step], None]] = {
     Means.UPDATE: _update,
     Means.RESTART: _restart,
     Means.RECREATE: _recreate,
+    Means.MAKE: _recreate,
+    Means.REMOVE: _recreate,
 }
 
 

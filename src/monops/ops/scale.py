@@ -26,7 +26,8 @@ from monops.domain.scale import (
     Scale,
 )
 from monops.domain.scale_compose import (
-    copied_service,
+    Copy,
+    copied_services,
     layer_service,
     mount_at,
     rules_service,
@@ -121,23 +122,12 @@ def _plain(at: Layout) -> str:
 def _scaled_text(shop: Workshop, at: Layout, plain: str, own: str, wanted: Scale, rules: _Rules, ports: Ports) -> str:
     file, folder = at.compose, posixpath.dirname(at.inside)
     inside = {one: f"{folder}/{one.file(posixpath.basename(at.inside))}" for one in wanted.instances}
-    text, volumes = plain, []
-    for one in wanted.instances:
-        if one.is_first:
-            continue
-        name = one.service(at.service)
-        volumes.append(f"{name}-data")
-        text = copied_service(
-            text,
-            at.service,
-            one,
-            file=file,
-            config=inside[one],
-            port=ports.of(name, 9090),
-            volume=volumes[-1],
-            data=at.data,
-        )
-    text = with_config(text, at.service, inside[Instance(1, "a")], file=file, running=at.container.command)
+    names = {one: one.service(at.service) for one in wanted.instances if not one.is_first}
+    copies = [
+        Copy(instance=one, config=inside[one], port=ports.of(name, 9090), volume=f"{name}-data")
+        for one, name in names.items()
+    ]
+    text = with_config(plain, at.service, inside[Instance(1, "a")], file=file, running=at.container.command)
     first: Mapping[str, Any] = value_at(text, ("services", at.service), file=file)
     layer = layer_service(
         first,
@@ -160,7 +150,9 @@ def _scaled_text(shop: Workshop, at: Layout, plain: str, own: str, wanted: Scale
             mounts=mount_at(first, folder),
         )
         text = with_service(text, RULES_SERVICE, service, file=file)
-    return with_volumes(text, [*volumes, f"{LAYER_SERVICE}-data"], file=file)
+    text = with_volumes(text, [*(copy.volume for copy in copies), f"{LAYER_SERVICE}-data"], file=file)
+    # Last: every edit reads the whole text, and these make it long.
+    return copied_services(text, at.service, copies, file=file, data=at.data)
 
 
 def _image(name: str) -> str:
@@ -193,7 +185,9 @@ def _config_edits(shop: Workshop, at: Layout, own: str, wanted: Scale, rules: _R
         _check_configs(shop, {path: text for path, text in texts.items() if text is not None})
         if rules.central:
             texts[f"{folder}/{NOTIFIER}"] = notifier_config(own, file=at.own)
-    return [FileEdit(path=path, before=shop.files.read(path), after=text) for path, text in texts.items()]
+    return [
+        FileEdit(path=path, before=shop.files.read(path), after=text, made_of=at.own) for path, text in texts.items()
+    ]
 
 
 def _check_configs(shop: Workshop, texts: Mapping[str, str]) -> None:
@@ -291,9 +285,12 @@ def _rules(shop: Workshop, at: Layout, own: str, wanted: Scale) -> _Rules:
 
 
 def _warnings(at: Layout, wanted: Scale, rules: _Rules, edits: Sequence[FileEdit]) -> list[str]:
-    found = [
-        f"{one.file} is evaluated by vmalert on the query layer, because {one.why}" for one in rules.placed if one.why
-    ]
+    found = []
+    if central := [one for one in rules.placed if one.why]:
+        found.append(
+            f"vmalert evaluates {len(central)} of {len(rules.placed)} rule files on the query layer, because no shard "
+            "has all that their rules ask for:" + "".join(f"\n    {one.file}  {one.why}" for one in central)
+        )
     if not wanted.is_one and not has_layer(at):
         found.append(
             "the query layer begins empty: what was before is still in Prometheus. It keeps a second copy of every "

@@ -22,6 +22,7 @@ from monops.domain.scale import (
     Scraped,
     coverage,
     instance_of,
+    own_file,
     scale_of,
 )
 from monops.domain.scale_compose import scaled_services
@@ -84,19 +85,11 @@ def layout(shop: Workshop) -> Layout:
         service=service,
         compose=compose,
         text=text,
-        own=_own(found.path),
-        inside=_own(found.inside),
+        own=own_file(found.path),
+        inside=own_file(found.inside),
         others=others,
         data=data_path(SERVICE, container),
     )
-
-
-def _own(path: str) -> str:
-    """The person's file, from that of the first instance."""
-    folder, name = posixpath.split(path)
-    stem, dot, suffix = name.rpartition(".")
-    end = f"-shard-{_FIRST.shard}-replica-{_FIRST.replica}"
-    return posixpath.join(folder, stem.removesuffix(end) + dot + suffix) if dot else path.removesuffix(end)
 
 
 def flag_value(at: Layout, flag: str) -> str | None:
@@ -115,12 +108,27 @@ class SeenInstance:
     instance: Instance
     service: str
     container: str
+    #: `healthy`, `exited`.
     state: str
-    health: str
     #: What it scrapes; None where it does not answer.
     targets: tuple[Scraped, ...] | None
     #: Why not.
     unknown: str
+
+    @property
+    def why(self) -> str:
+        """In short."""
+        return self.state if self.state in ("exited", "created", "paused", "dead", "starting") else self.unknown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenLayer:
+    """What stands beside several Prometheus."""
+
+    container: str
+    #: As its label has it.
+    role: str
+    state: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,14 +137,19 @@ class Seen:
 
     scale: Scale
     instances: tuple[SeenInstance, ...]
-    #: Container -> state, of the query layer and of what evaluates rules on it.
-    layer: Mapping[str, str]
+    #: The query layer, and what evaluates rules on it.
+    layer: tuple[SeenLayer, ...]
 
     @property
     def coverage(self) -> Coverage:
         return coverage(
             {one.service: one.targets for one in self.instances if one.targets is not None}, self.scale.replicas
         )
+
+    @property
+    def silent(self) -> tuple[SeenInstance, ...]:
+        """Those that do not say what they scrape."""
+        return tuple(one for one in self.instances if one.targets is None)
 
     @property
     def is_right(self) -> bool:
@@ -158,12 +171,21 @@ def see_scale(shop: Workshop, first: Container) -> Seen:
     found = members(shop, first.project)
     pairs = [(_FIRST, first)]
     pairs += [(one, container) for container in found if (one := instance_of(container.labels[LABEL])) is not None]
-    layer = {c.name: c.health or c.state for c in found if instance_of(c.labels[LABEL]) is None}
+    layer = tuple(
+        SeenLayer(container=one.name, role=one.labels[LABEL], state=_state(one))
+        for one in found
+        if instance_of(one.labels[LABEL]) is None
+    )
     return Seen(
         scale=scale_of(container.labels[LABEL] for container in found),
         instances=tuple(_see(shop, one, container) for one, container in sorted(pairs, key=lambda pair: pair[0])),
         layer=layer,
     )
+
+
+def _state(container: Container) -> str:
+    """One that has stopped may bear the health of before."""
+    return (container.health or container.state) if container.state == "running" else container.state
 
 
 def _see(shop: Workshop, instance: Instance, container: Container) -> SeenInstance:
@@ -177,8 +199,7 @@ def _see(shop: Workshop, instance: Instance, container: Container) -> SeenInstan
         instance=instance,
         service=container.service,
         container=container.name,
-        state=container.state,
-        health=container.health,
+        state=_state(container),
         targets=targets,
         unknown=unknown,
     )

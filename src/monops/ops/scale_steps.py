@@ -10,7 +10,7 @@ from monops.domain.scale import LAYER_SERVICE, RULES_SERVICE, Scale, times
 from monops.ops.scale_look import Layout, labels_of
 from monops.ops.workshop import Workshop
 
-_STARTS = "Prometheus for the seconds that it takes to start; scrapes of its targets are missed meanwhile"
+_STARTS = "it for the seconds that it takes to start; what it alone scrapes then is missed"
 
 
 def steps_of(shop: Workshop, at: Layout, edits: Sequence[FileEdit]) -> tuple[Step, ...]:
@@ -24,11 +24,11 @@ def steps_of(shop: Workshop, at: Layout, edits: Sequence[FileEdit]) -> tuple[Ste
     moved = {name for name in {*before, *after} if before.get(name) != after.get(name)}
     gone = sorted(name for name in moved if name not in after)
     made = sorted(moved - set(gone) - {at.service})
-    steps = [_made(name) for name in made if name not in (RULES_SERVICE,)]
+    steps = [_made(name, before) for name in made if name != RULES_SERVICE]
     if at.service in moved:
         steps.append(Step(means=Means.RECREATE, service=at.service, interrupts=_STARTS))
     steps += [_gone(name) for name in gone if name not in (LAYER_SERVICE, RULES_SERVICE)]
-    steps += [_made(name) for name in made if name == RULES_SERVICE]
+    steps += [_made(name, before) for name in made if name == RULES_SERVICE]
     steps += _reloads(at, texts, moved)
     is_away = LAYER_SERVICE in gone
     grafana = [path for path in texts if "/datasources/" in path]
@@ -41,15 +41,17 @@ def steps_of(shop: Workshop, at: Layout, edits: Sequence[FileEdit]) -> tuple[Ste
     return (*rules, *steps, *([_gone(LAYER_SERVICE)] if is_away else []))
 
 
-def _made(name: str) -> Step:
-    return Step(means=Means.RECREATE, service=name, interrupts="nothing")
+def _made(name: str, before: Mapping[str, object]) -> Step:
+    if name not in before:
+        return Step(means=Means.MAKE, service=name, interrupts="nothing")
+    return Step(means=Means.RECREATE, service=name, interrupts=f"{name} for the seconds that it takes to start")
 
 
 def _gone(name: str) -> Step:
-    what = "nothing: what it holds is brought into prometheus first, and its volume stays"
+    what = "nothing: what it holds is brought into prometheus first; its volume stays"
     if name in (LAYER_SERVICE, RULES_SERVICE):
-        what = "nothing: it goes, and what volume it has stays"
-    return Step(means=Means.RECREATE, service=name, interrupts=what)
+        what = "nothing; if it has a volume, that stays"
+    return Step(means=Means.REMOVE, service=name, interrupts=what)
 
 
 def _reloads(at: Layout, texts: Mapping[str, str | None], moved: set[str]) -> list[Step]:

@@ -15,6 +15,7 @@ from monops.domain.scale import (
     Scale,
     coverage,
     instance_of,
+    own_file,
     scale_of,
     times,
 )
@@ -72,6 +73,8 @@ def test_the_first_is_the_prometheus_that_was_there() -> None:
 )
 def test_a_copy_is_named_after_the_file_that_it_is_made_of(own: str, copy: str) -> None:
     assert Instance(2, "b").file(own) == copy
+    assert own_file(f"/stack/{copy}") == f"/stack/{own}"
+    assert own_file(own) == own
 
 
 def test_a_scale_is_said_in_words() -> None:

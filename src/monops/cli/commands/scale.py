@@ -11,9 +11,19 @@ from monops.cli.show import show_json, show_lines, table
 from monops.cli.show_change import DRY_RUN, EPILOG, WAIT, YES, carry_out
 from monops.cli.wiring import Wiring
 from monops.domain.exits import Exit
-from monops.domain.scale import MOST_REPLICAS, MOST_SHARDS, Scale, times
+from monops.domain.nearest import listed
+from monops.domain.scale import LAYER, MOST_REPLICAS, MOST_SHARDS, RULES, Scale, times
 from monops.ops.scale import plan_scale
 from monops.ops.scale_look import SERVICE, Seen, layout, see_scale
+
+#: What stands in the column of targets.
+_ROLES = {LAYER: "is the query layer", RULES: "evaluates rules there"}
+
+
+#: States out of which `docker start` leads.
+_STARTED = ("exited", "created", "dead")
+#: Targets that are named.
+_MOST = 10
 
 
 @click.group("scale")
@@ -89,23 +99,31 @@ def _lines(seen: Seen) -> list[str]:
             one.container,
             str(one.instance.shard),
             one.instance.replica,
-            one.health or one.state,
-            one.unknown if one.targets is None else str(len(one.targets)),
+            one.state,
+            "-" if one.targets is None else str(len(one.targets)),
         )
         for one in seen.instances
     ]
+    rows += [(one.container, "-", "-", one.state, _ROLES.get(one.role, one.role)) for one in seen.layer]
     lines = [str(seen.scale), *table(("container", "shard", "replica", "state", "targets"), rows)]
-    lines += [f"{name}: {state}" for name, state in seen.layer.items()]
     found, wanted = seen.coverage, times(seen.scale.replicas)
     missing = sorted({one.words for one in seen.scale.instances} - {one.instance.words for one in seen.instances})
     lines += [f"there is no container of {words}: monops stack up" for words in missing]
+    for one in seen.silent:
+        says = f"docker start {one.container}" if one.state in _STARTED else f"docker logs --tail 20 {one.container}"
+        lines.append(f"{one.container} does not scrape ({one.why}): {says}")
     if found.is_right:
         return [*lines, f"each of {found.targets} targets is scraped {wanted}"]
+    count = f"{len(found.wrong)} of {found.targets} targets are not scraped {wanted}"
+    if seen.silent or missing:
+        # Which ones is no news then.
+        return [*lines, count]
     lines += [
-        f"wrong: {instance} of {job} is scraped {times(len(by))}, by {', '.join(by)}"
-        for job, instance, by in found.wrong
+        f"  {instance} of {job} is scraped {times(len(by))}, by {listed(by)}"
+        for job, instance, by in found.wrong[:_MOST]
     ]
-    return [*lines, f"{len(found.wrong)} of {found.targets} targets are not scraped {wanted}: monops doctor"]
+    lines += [f"  and {len(found.wrong) - _MOST} more"] if len(found.wrong) > _MOST else []
+    return [*lines, f"{count}: monops doctor"]
 
 
 def _result(seen: Seen) -> dict[str, Any]:
@@ -120,13 +138,12 @@ def _result(seen: Seen) -> dict[str, Any]:
                 "shard": one.instance.shard,
                 "replica": one.instance.replica,
                 "state": one.state,
-                "health": one.health,
                 "targets": None if one.targets is None else len(one.targets),
                 "unknown": one.unknown,
             }
             for one in seen.instances
         ],
-        "layer": dict(seen.layer),
+        "layer": {one.container: one.state for one in seen.layer},
         "targets": found.targets,
         "wrong": [{"job": job, "instance": instance, "scraped_by": list(by)} for job, instance, by in found.wrong],
     }
