@@ -144,6 +144,77 @@ def test_asked_again_nothing_changes_and_an_edit_is_taken_over_by_reload(scene: 
     scene.set(2, 2)
 
 
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (("set", "--shards", "0", "--replicas", "2", "--yes"), 2, "'--shards': 0"),
+        (("set", "--shards", "1000", "--replicas", "2", "--yes"), 2, "'--shards': 1000"),
+        (("set", "--shards", "2", "--replicas", "-1", "--yes"), 2, "'--replicas': -1"),
+        (("set", "--shards", "2", "--replicas", "many", "--yes"), 2, "'--replicas'"),
+        (("set", "--shards", "2", "--replicas", "3", "--first-port", "0", "--yes"), 2, "'--first-port': 0"),
+        (("set", "--shards", "2", "--replicas", "3"), 2, "nobody is at a terminal"),
+    ],
+)
+def test_what_cannot_be_or_is_not_confirmed_changes_nothing(
+    scene: Scene, words: tuple[str, ...], code: int, says: str
+) -> None:
+    before = scene.texts()
+    ran = scene.shipped.monops.run("scale", *words)
+    ran.is_one_error(code, says)
+    assert scene.texts() == before
+
+
+def test_a_dry_run_shows_the_plan_on_a_screen_and_every_byte_in_json(scene: Scene) -> None:
+    before, words = scene.texts(), ("scale", "set", "--shards", "3", "--replicas", "2", "--dry-run")
+    shown = scene.shipped.monops.run(*words, as_json=False)
+    assert shown.code == 0, shown
+    assert "  make prometheus-3-a; interrupts nothing\n" in shown.stdout
+    assert "prometheus-shard-3-replica-a.yml: new, " in shown.stdout
+    assert "hashmod" not in shown.stdout
+    plan = scene.shipped.monops.run(*words).result["plan"]
+    assert sum("hashmod" in "".join(edit["diff"]) for edit in plan["edits"]) == 6
+    assert scene.texts() == before
+
+
+def test_without_an_engine_or_a_stack_nothing_is_tried(scene: Scene) -> None:
+    words = ("scale", "set", "--shards", "1", "--replicas", "1", "--yes")
+    gone = {"DOCKER_HOST": "unix:///nowhere.sock"}
+    scene.shipped.monops.run(*words, environment=gone).is_one_error(1, "no Docker engine")
+    scene.shipped.monops.run("--project", "nosuch", *words).is_one_error(10, "nosuch")
+
+
+def test_an_image_that_is_not_here_is_named_before_anything_is_touched(scene: Scene) -> None:
+    with scene.shipped.as_it_was(".env"):
+        scene.shipped.rewrite(".env", "victoria-metrics:v", "victoria-metrics:v0.")
+        ran = scene.shipped.monops.run("scale", "set", "--shards", "2", "--replicas", "3", "--yes")
+    ran.is_one_error(10, "victoria-metrics:v0.")
+    assert ran.remedies[0].startswith("docker pull victoriametrics/victoria-metrics:v0.")
+    assert scene.shown()["replicas"] == 2
+
+
+def test_an_edit_that_the_next_scale_would_lose_is_refused(scene: Scene) -> None:
+    before = scene.texts()
+    ran = scene.shipped.monops.run("remote-write", "set", "http://longterm/write", "--yes")
+    ran.is_one_error(1, "is made of", "prometheus.yml")
+    kept = scene.shipped.monops.run("retention", "set", "--time", "31d", "--dry-run")
+    assert any("is the first of several" in one for one in kept.result["plan"]["warnings"])
+    assert scene.texts() == before
+
+
+def test_while_the_first_is_stopped_the_others_go_on_and_no_change_begins(scene: Scene) -> None:
+    shipped = scene.shipped
+    docker("stop", "-t", "5", shipped.container("prometheus"))
+    try:
+        shown = shipped.monops.run("scale", "show", as_json=False)
+        assert shown.code == 4
+        assert f"does not scrape (exited): docker start {shipped.container('prometheus')}" in shown.stdout
+        ran = shipped.monops.run("scale", "set", "--shards", "1", "--replicas", "1", "--yes")
+        ran.is_one_error(10, "is exited")
+    finally:
+        docker("start", shipped.container("prometheus"))
+    wait_until(lambda: shipped.monops.run("scale", "show").code == 0, "all four again")
+
+
 def test_a_replica_of_each_shard_that_stops_loses_no_sample(scene: Scene) -> None:
     shipped, began = scene.shipped, time.time()
     wait_until(lambda: time.time() > began + 8, "some scrapes of both")

@@ -13,6 +13,7 @@ from monops.domain.change import FileEdit, Plan, Value
 from monops.domain.env_edit import set_variable, variable
 from monops.domain.errors import ConfigurationError, NotFound, Refused, UsageFault
 from monops.domain.nearest import listed
+from monops.domain.rebuild import without_secret
 from monops.domain.retention import canonical
 from monops.domain.scale import (
     LAYER_PORT,
@@ -195,9 +196,14 @@ def _check_configs(shop: Workshop, texts: Mapping[str, str]) -> None:
     names = {posixpath.basename(path): text.encode() for path, text in texts.items()}
     said = shop.tools.apart(SERVICE, names, ("promtool", "check", "config", "--syntax-only", *names))
     if said.exit_code != 0:
-        lines = [line.strip() for line in said.output.splitlines() if "FAILED" in line or "error" in line.lower()]
+        lines = [line.strip() for line in said.output.splitlines() if line.strip()]
+        first = next((n for n, line in enumerate(lines) if "FAILED" in line or "error" in line.lower()), 0)
+        # Of the copies the first that is wrong says it all.
+        others = (n for n, line in enumerate(lines) if n > first and ("FAILED" in line or line.startswith("Checking")))
+        end = next(others, len(lines))
+        why = without_secret(" ".join(lines[first:end]).removeprefix("FAILED: "))
         raise ConfigurationError(
-            f"promtool refuses what would be made: {(lines or [said.output.strip()])[0].removeprefix('FAILED: ')}",
+            f"promtool refuses what would be made: {why}",
             remedy="monops lint; mend prometheus.yml, then run this again",
         )
 

@@ -67,7 +67,7 @@ def bring_home(shop: Workshop, container: Container) -> None:
         )
         return
     if brought:
-        shop.outside.progress.say(f"{brought} of {container.name} are in {SERVICE} now; the volume {volume} stays")
+        shop.outside.progress.say(f"brought into {SERVICE}: {brought} of {container.name}; the volume {volume} stays")
 
 
 def _bring(shop: Workshop, container: Container) -> str:
@@ -88,7 +88,7 @@ def _bring(shop: Workshop, container: Container) -> str:
             _copy(shop, leaving, first, writer, folder, [one.block.ulid for one in wanted])
         _keep_own_head(shop, first, writer)
     size, samples = sum(one.size for one in wanted), sum(one.block.samples for one in wanted)
-    return f"{len(wanted)} blocks ({show_size(size)}, {samples:,} samples)"
+    return f"{len(wanted)} block{'' if len(wanted) == 1 else 's'} ({show_size(size)}, {samples:,} samples)"
 
 
 def _home(shop: Workshop, container: Container) -> _Home:

@@ -50,7 +50,7 @@ def _made(name: str, before: Mapping[str, object]) -> Step:
 def _gone(name: str) -> Step:
     what = "nothing: what it holds is brought into prometheus first; its volume stays"
     if name in (LAYER_SERVICE, RULES_SERVICE):
-        what = "nothing; if it has a volume, that stays"
+        what = "nothing" if name == RULES_SERVICE else "nothing; its volume stays"
     return Step(means=Means.REMOVE, service=name, interrupts=what)
 
 
