@@ -152,11 +152,16 @@ class Seen:
         return tuple(one for one in self.instances if one.targets is None)
 
     @property
+    def unwell_layer(self) -> tuple[SeenLayer, ...]:
+        """What stands beside them and does not run."""
+        return tuple(one for one in self.layer if one.state not in ("healthy", "running", "starting"))
+
+    @property
     def is_right(self) -> bool:
-        """Whether all run, and scrape every target as often as there are replicas."""
+        """Whether all run, the query layer too, and scrape every target as often as there are replicas."""
         wanted = set(self.scale.instances)
         there = {one.instance for one in self.instances if one.targets is not None}
-        return wanted == there and self.coverage.is_right
+        return wanted == there and self.coverage.is_right and not self.unwell_layer
 
 
 def members(shop: Workshop, project: str) -> tuple[Container, ...]:

@@ -33,7 +33,7 @@ def COMMAND() -> None:  # noqa: N802 - the name by which commands are found
 
 @COMMAND.command(
     "show",
-    epilog="Exit status: 0 every target is scraped as often as there are replicas; 4 it is not; "
+    epilog="Exit status: 0 every target is scraped as often as there are replicas; 4 it is not, or one does not run; "
     "10 there is no Prometheus.",
 )
 @click.pass_obj
@@ -49,7 +49,7 @@ def show(settings: Settings) -> int:
     if settings.as_json:
         show_json("scale show", ok=seen.is_right, result=_result(seen))
     else:
-        show_lines(_lines(seen))
+        show_lines(lines_of(seen))
     return Exit.DONE if seen.is_right else Exit.FINDINGS
 
 
@@ -93,7 +93,8 @@ def set_(
         )
 
 
-def _lines(seen: Seen) -> list[str]:
+def lines_of(seen: Seen) -> list[str]:
+    """What a person reads: every Prometheus, then what is not right."""
     rows = [
         (
             one.container,
@@ -110,8 +111,9 @@ def _lines(seen: Seen) -> list[str]:
     missing = sorted({one.words for one in seen.scale.instances} - {one.instance.words for one in seen.instances})
     lines += [f"there is no container of {words}: monops stack up" for words in missing]
     for one in seen.silent:
-        says = f"docker start {one.container}" if one.state in _STARTED else f"docker logs --tail 20 {one.container}"
-        lines.append(f"{one.container} does not scrape ({one.why}): {says}")
+        lines.append(f"{one.container} does not scrape ({one.why}): {_remedy(one.container, one.state)}")
+    for other in seen.unwell_layer:
+        lines.append(f"{other.container} is {other.state}: {_remedy(other.container, other.state)}")
     if found.is_right:
         return [*lines, f"each of {found.targets} targets is scraped {wanted}"]
     count = f"{len(found.wrong)} of {found.targets} targets are not scraped {wanted}"
@@ -124,6 +126,10 @@ def _lines(seen: Seen) -> list[str]:
     ]
     lines += [f"  and {len(found.wrong) - _MOST} more"] if len(found.wrong) > _MOST else []
     return [*lines, f"{count}: monops doctor"]
+
+
+def _remedy(container: str, state: str) -> str:
+    return f"docker start {container}" if state in _STARTED else f"docker logs --tail 20 {container}"
 
 
 def _result(seen: Seen) -> dict[str, Any]:
