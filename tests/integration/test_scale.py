@@ -180,7 +180,7 @@ def test_without_an_engine_or_a_stack_nothing_is_tried(scene: Scene) -> None:
     words = ("scale", "set", "--shards", "1", "--replicas", "1", "--yes")
     gone = {"DOCKER_HOST": "unix:///nowhere.sock"}
     scene.shipped.monops.run(*words, environment=gone).is_one_error(1, "no Docker engine")
-    scene.shipped.monops.run("--project", "nosuch", *words).is_one_error(10, "nosuch")
+    scene.shipped.monops.run("--project", "nosuch", *words).is_one_error(10, "there is no stack here")
 
 
 def test_an_image_that_is_not_here_is_named_before_anything_is_touched(scene: Scene) -> None:
