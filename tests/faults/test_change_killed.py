@@ -114,6 +114,22 @@ def test_the_next_run_finishes_or_takes_back(stack: Bed, number: int) -> None:
     is_whole(stack, "41d" if ends == "done" and "set" not in words else "30d")
 
 
+def test_doctor_names_an_interrupted_change_until_it_has_ended(stack: Bed) -> None:
+    assert stack.monops.run("retention", "set", "--time", "30d", "--yes").code == 0
+    killed(stack, "save:2:after", "retention", "set", "--time", "45d", "--yes")
+
+    ran = stack.monops.run("doctor", "--only", "stack.unfinished_change")
+
+    assert ran.code == 4, ran
+    (finding,) = ran.result["findings"]
+    assert "30d" in finding["cause"]
+    assert "45d" in finding["cause"]
+    assert finding["fix"]["command"] == "monops history"
+    assert stack.monops.run(*finding["fix"]["command"].split()[1:]).code == 0
+    assert stack.monops.run("doctor", "--only", "stack.unfinished_change").result["findings"] == []
+    is_whole(stack, "45d")
+
+
 @pytest.mark.parametrize("moment", TAKEN_BACK)
 def test_a_kill_while_it_is_taken_back(stack: Bed, moment: str) -> None:
     """Prometheus refuses a retention of 13 days here."""

@@ -265,6 +265,7 @@ HEALTHY = Facts(
     ),
     compose_version="2.40.3",
     compose_model=_model(),
+    open_changes=(),
     compose_hashes={service: f"hash-{service}" for service in _SERVICES},
     containers=tuple(container(service) for service in _SERVICES),
     neighbours=(),

@@ -54,8 +54,8 @@ def judge(facts: Facts) -> Iterator[Finding]:
             *(_shown(name, paths) for name, paths in list(unheard.items())[:5]),
         ),
         fix=Fix(
-            say="Fill in a receiver in alertmanager.yml and name it in the route, or let monops init do both.",
-            command="monops init --receiver webhook --dry-run",
+            say="Set a receiver for them: slack, email, webhook, or any other that Alertmanager knows.",
+            command="monops receivers set --help",
         ),
     )
 

@@ -16,9 +16,10 @@ from typing import Any
 
 from monops.domain.change import Site
 from monops.domain.errors import EngineError, MonopsError, NotFound
+from monops.domain.facts import OpenChange
 from monops.domain.live_limits import in_force
 from monops.domain.ports.inspection import Reader
-from monops.edges.changes_folder import CHANGES, kept_entries
+from monops.edges.changes_folder import CHANGES, is_locked, kept_entries
 from monops.edges.compose_cli import ComposeCli
 from monops.edges.compose_project import ComposeProject
 from monops.edges.docker_reader import DockerReader
@@ -55,6 +56,7 @@ class ComposeInspector:
             "compose_version": self._version,
             "compose_model": lambda: self._compose().model(),
             "compose_hashes": self._hashes,
+            "open_changes": self._open_changes,
         }
 
     def _version(self) -> str:
@@ -74,6 +76,23 @@ class ComposeInspector:
             lambda: kept_entries(Path(site.folder) / CHANGES),
             _text,
             lambda texts: ComposeProject(site, self._environment, lambda: None).hashes(texts),
+        )
+
+    def _open_changes(self) -> tuple[OpenChange, ...]:
+        site = self._compose().site
+        folder = Path(site.folder) / CHANGES
+        entries = [entry for entry in kept_entries(folder) if entry.state.is_open]
+        if not entries or is_locked(folder):
+            return ()
+        return tuple(
+            OpenChange(
+                id=entry.id,
+                title=entry.plan.title,
+                started=entry.started,
+                state=entry.state.value,
+                folder=site.folder,
+            )
+            for entry in entries
         )
 
     def _choose(self) -> _ComposeLook:

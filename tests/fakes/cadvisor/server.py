@@ -1,11 +1,15 @@
 """A stand-in for cAdvisor, for tests: /healthz and /metrics with real cAdvisor metric names and made-up containers.
 
+True of the real one: SIGTERM ends it at once with 0, also as process 1 of a container (`cmd/cadvisor.go`,
+`installSignalHandler`).
 Values move with the clock and nothing else, so two scrapes at the same instant agree.
 cAdvisor's own flags are accepted; only --port has an effect.
 """
 
 import argparse
 import math
+import signal
+import sys
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -102,7 +106,9 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def main() -> None:
-    """Serve until killed."""
+    """Serve until a signal ends it."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     parser.add_argument("--port", "-port", type=int, default=8080)
     options, _ = parser.parse_known_args()

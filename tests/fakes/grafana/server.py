@@ -6,9 +6,16 @@ from `/usr/share/grafana-stand-in/` in an image.
 
 from __future__ import annotations
 
-import importlib
+import signal
 import sys
-from pathlib import Path
+
+# Process 1 of a container does not get a signal that it has no handler for: one that comes while the rest is being
+# imported would be lost, as it is not with the real Grafana, and whoever stops the container would wait in vain.
+for number in (signal.SIGTERM, signal.SIGINT):
+    signal.signal(number, lambda *_: sys.exit(0))
+
+import importlib  # noqa: E402
+from pathlib import Path  # noqa: E402
 
 
 def main() -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -62,9 +63,19 @@ def test_checksums_can_be_asked_for(sink: SinkServer) -> None:
 
 
 def test_parts_on_their_way_are_as_many_as_the_workers(sink: SinkServer) -> None:
-    sink.gate = threading.Event()
-    threading.Timer(0.5, sink.gate.set).start()
+    sink.gate = gate = threading.Event()
+
+    def open_once_two_wait() -> None:
+        end = time.monotonic() + 20
+        while sink.most_at_once < 2 and time.monotonic() < end:
+            time.sleep(0.01)
+        time.sleep(0.3)  # for a third, which must not come
+        gate.set()
+
+    opener = threading.Thread(target=open_once_two_wait)
+    opener.start()
     upload(replace(sink.settings, workers=2), 40 * MIB)
+    opener.join()
     assert sink.most_at_once == 2
 
 

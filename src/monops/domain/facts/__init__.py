@@ -7,7 +7,7 @@ is unknown too, never healthy.
 from __future__ import annotations
 
 from monops.domain.facts.alerting import AlertmanagerStatus, Silence
-from monops.domain.facts.docker import Disk, EngineInfo, ListeningSocket, SeenContainer
+from monops.domain.facts.docker import Disk, EngineInfo, ListeningSocket, OpenChange, SeenContainer
 from monops.domain.facts.grafana import Dashboard, DataSource, GrafanaHealth
 from monops.domain.facts.prometheus import Build, Part, Rule, RuleGroup, Runtime, Target, TargetFile
 from monops.domain.facts.snapshot import Facts
@@ -24,6 +24,7 @@ __all__ = [
     "GrafanaHealth",
     "IsUnknown",
     "ListeningSocket",
+    "OpenChange",
     "Part",
     "Rule",
     "RuleGroup",

@@ -44,6 +44,21 @@ class Disk:
         return self.free / self.total if self.total else 0.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenChange:
+    """A change of a setting that has begun and not ended."""
+
+    id: int
+    #: As `monops history` shows it.
+    title: str
+    #: RFC 3339.
+    started: str
+    #: How far it came: `prepared`, `written`, `applied`, `reverting`.
+    state: str
+    #: Beside the stack's files.
+    folder: str
+
+
 @dataclass(frozen=True, slots=True)
 class ListeningSocket:
     """A TCP port on which a program in a container listens."""

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from monops.domain.facts.alerting import AlertmanagerStatus, Silence
-from monops.domain.facts.docker import Disk, EngineInfo, SeenContainer
+from monops.domain.facts.docker import Disk, EngineInfo, OpenChange, SeenContainer
 from monops.domain.facts.grafana import Dashboard, DataSource, GrafanaHealth
 from monops.domain.facts.prometheus import Build, Part, RuleGroup, Runtime, Target, TargetFile
 from monops.domain.facts.unknown import IsUnknown, Unknown
@@ -34,6 +34,8 @@ class Facts:
     #: service -> the hash by which Compose tells whether a container is as the file says; that of the file before,
     #: where since then only limits were changed live, as the history of changes says (domain/live_limits.py).
     compose_hashes: Mapping[str, str] | Unknown = _NEVER
+    #: Changes of settings that a monops began and did not end, and that no monops is making now.
+    open_changes: tuple[OpenChange, ...] | Unknown = _NEVER
     #: The containers of the stack.
     containers: tuple[SeenContainer, ...] | Unknown = _NEVER
     #: Every other container of the engine.
