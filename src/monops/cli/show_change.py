@@ -15,6 +15,7 @@ from monops.cli.show import show_json, show_lines
 from monops.domain.change import Entry, Plan
 from monops.domain.errors import UsageFault
 from monops.domain.exits import Exit
+from monops.domain.nearest import listed
 from monops.ops.change import apply
 from monops.ops.change_check import check
 from monops.ops.change_recover import recover
@@ -100,7 +101,7 @@ def plan_lines(plan: Plan, warnings: Sequence[str], first: First | None = None) 
     lines = [f"plan: {plan.title}", *([f"  first: {first.say}"] if first is not None else [])]
     lines += [f"  {step.means.value} {step.service}; interrupts {step.interrupts}" for step in plan.steps]
     for edit in plan.edits:
-        lines += [f"  {line}" for line in edit.diff()]
+        lines += [f"  {line}" for line in edit.diff(whole=False)]
     return [*lines, *(f"warning: {warning}" for warning in warnings)]
 
 
@@ -143,8 +144,9 @@ def _done(
         result = {**result, "recovered": list(recovered), **after.result}
         show_json(command, ok=after.code == Exit.DONE, result=result)
         return after.code
-    read_back = {one.service: None for one in entry.plan.expected}
-    seen = f", as {' and '.join(read_back)} reports itself" if read_back else ""
+    read_back = list(dict.fromkeys(one.service for one in entry.plan.expected if one.wanted))
+    reports = "reports itself" if len(read_back) == 1 else "report themselves"
+    seen = f", as {listed(read_back)} {reports}" if read_back else ""
     show_lines(
         [
             f"{entry.plan.title}: done{seen}",

@@ -28,6 +28,9 @@ class Means(Enum):
     RESTART = "restart"
     #: Compose makes the container anew where the files say something else; a service that has none gets one.
     RECREATE = "recreate"
+    #: The same, of a service that the files did not have before, and of one that they do not have any more.
+    MAKE = "make"
+    REMOVE = "remove"
 
 
 class State(Enum):
@@ -73,14 +76,27 @@ class FileEdit(msgspec.Struct, frozen=True, kw_only=True):
     owner: int | None = None
     #: Whether its text is a secret as a whole: no diff is shown.
     is_secret: bool = False
+    #: The file that monops makes it of: a person has read that one.
+    made_of: str = ""
 
-    def diff(self) -> list[str]:
-        """A unified diff, with what sounds like a secret removed."""
+    def diff(self, *, whole: bool = True) -> list[str]:
+        """A unified diff, with what sounds like a secret removed. Not `whole`: of copies it is said that they are."""
         if self.is_secret:
             return [f"--- {self.path}", f"+++ {self.path}", "(a secret, not shown)"]
         before, after = (self.before or "").splitlines(), (self.after or "").splitlines()
+        if self.made_of and not whole:
+            return [f"{self.path}: {self._in_short(before, after)}"]
         shown = difflib.unified_diff(before, after, self.path, self.path, lineterm="")
         return [line if line.startswith(("---", "+++", "@@")) else _safe(line) for line in shown]
+
+    def _in_short(self, before: Sequence[str], after: Sequence[str]) -> str:
+        name = self.made_of.rpartition("/")[2]
+        if self.before is None:
+            return f"new, {len(after)} lines made of {name}"
+        if self.after is None:
+            return "goes"
+        count = sum(line.startswith("+ ") for line in difflib.ndiff(before, after))
+        return f"made of {name} anew, {count} of {len(after)} lines are other ones"
 
     def backwards(self) -> FileEdit:
         return msgspec.structs.replace(self, before=self.after, after=self.before)
@@ -102,6 +118,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
         if means is Means.UPDATE and any(not self.limits_before.get(name) for name in self.limits):
             # What has no limit any more cannot be said to `docker update`: 0 means that it stays.
             means, interrupts = Means.RECREATE, f"{self.service} for the seconds that it takes to start"
+        means = {Means.MAKE: Means.REMOVE, Means.REMOVE: Means.MAKE}.get(means, means)
         return msgspec.structs.replace(
             self, means=means, interrupts=interrupts, limits=self.limits_before, limits_before=self.limits
         )

@@ -14,6 +14,7 @@ from monops.domain.ports import Container
 from monops.domain.rebuild import without_secret
 from monops.domain.stack import service_of
 from monops.ops.change_watch import has_more_limits, update_and_watch
+from monops.ops.scale_home import bring_home
 from monops.ops.stack_status import RESTARTS_THAT_ARE_A_LOOP, ServiceState, last_words, state_of
 from monops.ops.workshop import Workshop
 
@@ -22,6 +23,8 @@ _EVERY = timedelta(milliseconds=300)
 _SETTLES_WITHIN = 20.0
 #: Seconds without a health check after which a container that still runs is taken for well.
 _UNCHECKED_FOR = 2.0
+#: Prometheus writes its log to disk when it stops.
+_STOPS_WITHIN = timedelta(minutes=2)
 _RELOADS = {"prometheus": "http://127.0.0.1:9090/-/reload", "alertmanager": "http://127.0.0.1:9093/-/reload"}
 _LINES = 100
 
@@ -59,10 +62,23 @@ def _restart(shop: Workshop, site: Site, step: Step) -> None:
 
 
 def _recreate(shop: Workshop, site: Site, step: Step) -> None:
-    shop.bench.compose(site).make([step.service])
-    if step.limits and has_more_limits(shop, site, step):
-        # Made from these very files, and limited since by `docker update`, which Compose does not see.
-        shop.bench.compose(site).make([step.service], anew=True)
+    compose = shop.bench.compose(site)
+    if step.service in _declared(compose.model()):
+        compose.make([step.service])
+        if step.limits and has_more_limits(shop, site, step):
+            # Made from these very files, and limited since by `docker update`, which Compose does not see.
+            compose.make([step.service], anew=True)
+        return
+    # The files no longer have it: its container goes as well, and its volume stays.
+    for container in shop.in_site(site, step.service):
+        bring_home(shop, container)
+        shop.outside.engine.stop(container.id, within=_STOPS_WITHIN)
+        compose.remove([container.id])
+
+
+def _declared(model: Mapping[str, object]) -> Mapping[str, object]:
+    found = model.get("services")
+    return found if isinstance(found, Mapping) else {}
 
 
 _STEPS: Mapping[Means, Callable[[Workshop, Site, Step], None]] = {
@@ -70,6 +86,8 @@ _STEPS: Mapping[Means, Callable[[Workshop, Site, Step], None]] = {
     Means.UPDATE: _update,
     Means.RESTART: _restart,
     Means.RECREATE: _recreate,
+    Means.MAKE: _recreate,
+    Means.REMOVE: _recreate,
 }
 
 
@@ -80,6 +98,7 @@ def wait_until_taken(
     `within`."""
     clock = shop.outside.clock
     model = shop.bench.compose(site).model()
+    services = [service for service in services if service in _declared(model)]
     deadline = clock.monotonic() + within.total_seconds()
     restarts: dict[str, int] = {}
     well_since: float | None = None
