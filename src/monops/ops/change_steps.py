@@ -11,11 +11,10 @@ from monops.domain.change import Expected, Means, Site, Step
 from monops.domain.errors import MonopsError, NotFound, ServiceError, ServiceUnreachable
 from monops.domain.nearest import listed
 from monops.domain.ports import Container
-from monops.domain.rebuild import without_secret
-from monops.domain.stack import service_of
+from monops.ops.change_reload import reload
 from monops.ops.change_watch import has_more_limits, update_and_watch
 from monops.ops.scale_home import bring_home
-from monops.ops.stack_status import RESTARTS_THAT_ARE_A_LOOP, ServiceState, last_words, state_of
+from monops.ops.stack_status import RESTARTS_THAT_ARE_A_LOOP, ServiceState, state_of
 from monops.ops.workshop import Workshop
 
 _EVERY = timedelta(milliseconds=300)
@@ -25,8 +24,6 @@ _SETTLES_WITHIN = 20.0
 _UNCHECKED_FOR = 2.0
 #: Prometheus writes its log to disk when it stops.
 _STOPS_WITHIN = timedelta(minutes=2)
-_RELOADS = {"prometheus": "http://127.0.0.1:9090/-/reload", "alertmanager": "http://127.0.0.1:9093/-/reload"}
-_LINES = 100
 
 
 def take_over(shop: Workshop, site: Site, steps: Sequence[Step]) -> None:
@@ -38,19 +35,7 @@ def take_over(shop: Workshop, site: Site, steps: Sequence[Step]) -> None:
 
 def _reload(shop: Workshop, site: Site, step: Step) -> None:
     for container in _containers(shop, site, step.service):
-        seen = set(shop.outside.engine.logs(container.id, _LINES))
-        answer = "not asked"
-        if (address := _RELOADS.get(service_of(container) or "")) is not None:
-            answer = shop.bench.compose(site).post(step.service, address)
-        if "500" in answer:
-            lines = [line for line in shop.outside.engine.logs(container.id, _LINES) if line not in seen]
-            raise ServiceError(
-                f"{step.service} refuses its configuration: {without_secret(last_words(lines))}",
-                remedy=f"docker logs --tail 20 {container.name}",
-            )
-        if answer:
-            # Without --web.enable-lifecycle, under another path, or without wget: the signal means the same.
-            shop.outside.engine.signal(container.id, "SIGHUP")
+        reload(shop, site, step, container)
 
 
 def _update(shop: Workshop, site: Site, step: Step) -> None:
