@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,9 @@ class MemoryFiles:
 
     def real(self, path: str) -> str:
         return path
+
+    def matching(self, pattern: str) -> tuple[str, ...]:
+        return tuple(sorted(path for path in self.texts if fnmatch(path, pattern)))
 
     def disk(self, path: str) -> tuple[int, int] | None:
         return self.size
@@ -115,6 +119,8 @@ class MemoryCompose:
 
     world: ChangeWorld
     made: list[str] = field(default_factory=list)
+    #: Images that the engine does not have.
+    missing: set[str] = field(default_factory=set)
 
     def model(self, replaced: Mapping[str, str | None] | None = None) -> Mapping[str, Any]:
         texts = {**self.world.files.texts, **(replaced or {})}
@@ -122,16 +128,26 @@ class MemoryCompose:
         merged: dict[str, Any] = {}
         for path in self.world.site.files:
             text = re.sub(r"\$\{(\w+):-([^}]*)\}", lambda m: str(variables.get(m[1], m[2])), texts.get(path) or "")
+            text = re.sub(r"\$\{(\w+):\?[^}]*\}", lambda m: str(variables.get(m[1], "")), text)
             try:
                 found = yaml.safe_load(text)
             except yaml.YAMLError as error:
                 raise ConfigurationError(f"{path} is not a Compose file", remedy="mend") from error
             for name, part in (found.get("services") or {}).items():
                 merged[name] = {**merged.get(name, {}), **part}
+        for part in merged.values():
+            if "ports" in part:
+                part["ports"] = [_port(str(one)) for one in part["ports"]]
         return {"name": "p", "services": merged}
 
     def hashes(self, replaced: Mapping[str, str | None] | None = None) -> Mapping[str, str]:
         return {name: str(part) for name, part in self.model(replaced)["services"].items()}
+
+    def has_image(self, image: str) -> bool:
+        return image not in self.missing
+
+    def remove(self, containers: Sequence[str]) -> None:
+        raise AssertionError("no container goes")
 
     def make(self, services: Sequence[str], *, anew: bool = False, start: bool = True) -> None:
         for service in services:
@@ -176,6 +192,12 @@ class Obedient(FakePrometheus):
 
     def status(self) -> PrometheusStatus:
         return replace(super().status(), version=self.version, config=self.loaded)
+
+
+def _port(text: str) -> dict[str, str]:
+    """As `docker compose config` has it."""
+    *host, published, target = text.split(":")
+    return {"host_ip": ":".join(host), "published": published, "target": target}
 
 
 def _host_config(part: Mapping[str, Any]) -> dict[str, int]:

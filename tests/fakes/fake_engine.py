@@ -22,6 +22,7 @@ from monops.domain.ports import (
     Prometheus,
     PrometheusStatus,
     Reader,
+    ScrapeTarget,
     Volume,
 )
 
@@ -193,6 +194,9 @@ class FakePrometheus:
 
     def blocks_loaded(self) -> int | None:
         return self.blocks()
+
+    def targets(self) -> tuple[ScrapeTarget, ...]:
+        return ()
 
     def metrics(self) -> str:
         return ""

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from tests.integration.fixtures import engine_problem
+from tests.integration.shipped import free_ports
 from tests.integration.stack_bed import Bed, bed
 from tests.integration.support import ROOT, docker, wait_until
 from tests.integration.web import answers, fetch
@@ -190,3 +191,64 @@ def _holds(pid: str, path: str) -> bool:
         return any(os.readlink(f"/proc/{pid}/fd/{number}") == path for number in os.listdir(f"/proc/{pid}/fd"))
     except OSError:
         return False
+
+
+# --- several Prometheus ----------------------------------------------------------------------------
+
+#: Of `scale set`: the files are the copies, `.env` and the Compose file; the services come one by one.
+SCALED = {
+    "replace:2:after": "rolled back",
+    "save:2:after": "done",
+    "make:1:after": "done",
+    "make:2:after": "done",
+    "make:3:before": "done",
+    "save:4:before": "done",
+}
+
+
+@pytest.mark.parametrize("moment", SCALED)
+def test_a_second_prometheus_is_there_as_a_whole_or_not_at_all(stack: Bed, moment: str) -> None:
+    words = ("--first-port", str(free_ports(1)[0]), "--yes")
+    before = _texts(stack)
+    killed(stack, moment, "scale", "set", "--shards", "1", "--replicas", "2", *words)
+
+    ran = stack.monops.run("history", as_json=False)
+
+    assert ran.code == 0, ran
+    assert "was interrupted" in ran.stderr
+    assert entries(stack)[-1]["state"] == SCALED[moment]
+    if SCALED[moment] == "rolled back":
+        assert _texts(stack) == before
+    else:
+        shown = stack.monops.run("scale", "show").result
+        assert [one["service"] for one in shown["instances"]] == ["prometheus", "prometheus-1-b"]
+        wait_until(lambda: stack.monops.run("scale", "show").code == 0, "every target scraped twice")
+        assert stack.monops.run("scale", "set", "--shards", "1", "--replicas", "1", "--yes").code == 0
+    assert _only_prometheus(stack)
+
+
+@pytest.mark.parametrize("moment", ["save:2:after", "make:1:after", "save:3:after"])
+def test_back_to_one_goes_on_where_it_was_killed(stack: Bed, moment: str) -> None:
+    before = _texts(stack)
+    port = str(free_ports(1)[0])
+    scaled = stack.monops.run("scale", "set", "--shards", "1", "--replicas", "2", "--first-port", port, "--yes")
+    assert scaled.code == 0, scaled
+    killed(stack, moment, "scale", "set", "--shards", "1", "--replicas", "1", "--yes")
+
+    ran = stack.monops.run("history", as_json=False)
+
+    assert ran.code == 0, ran
+    assert entries(stack)[-1]["state"] == "done"
+    assert _texts(stack) == before
+    assert _only_prometheus(stack)
+
+
+def _texts(stack: Bed) -> dict[str, str]:
+    """What monops writes, but for the names of images, which stay."""
+    return {path.name: path.read_text() for path in stack.folder.glob("*.yml")}
+
+
+def _only_prometheus(stack: Bed) -> bool:
+    wait_until(lambda: answers(f"{stack.url('prometheus')}/-/ready"), "a Prometheus that is ready")
+    names = docker("ps", "-a", "--format", "{{.Names}}", "--filter", f"label=com.docker.compose.project={stack.name}")
+    return names.split() == [stack.container("prometheus")]

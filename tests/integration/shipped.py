@@ -58,6 +58,10 @@ class Shipped:
         command(
             "docker", "compose", "-f", self.folder / "docker-compose.monitoring.yml", "down", "-v", "--timeout", "2"
         )
+        # Of several Prometheus those stay that the file does not name any more.
+        label = f"label=com.docker.compose.project={self.name}"
+        if left := docker("volume", "ls", "-q", "--filter", label).split():
+            docker("volume", "rm", *left)
 
     def secret(self, path: str, text: str, *, owner: int = NOBODY) -> None:
         """A secret as a user writes it: `secrets/alertmanager/webhook-url`."""

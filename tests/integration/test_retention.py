@@ -155,6 +155,18 @@ def test_it_is_set_read_back_and_undone_and_the_diff_is_only_that(stack: Bed) ->
     assert run(stack, "history", str(ran.result["id"])).result["changes"][0]["state"] == "undone"
 
 
+def test_a_size_that_is_no_whole_unit_is_read_back(stack: Bed) -> None:
+    before = text(stack)
+    ran = run(stack, "retention", "set", "--size", "1500MB", "--yes")
+    assert ran.code == 0, ran
+    assert effective(stack) == "30d or 1GiB476MiB"
+    assert run(stack, "retention", "show").result["size_bytes"] == 1500 * 2**20
+    again = run(stack, "retention", "set", "--size", "1500MB", "--yes")
+    assert again.result["changed"] is False
+    assert run(stack, "undo", "--yes").code == 0
+    assert text(stack) == before
+
+
 def test_history_is_for_its_owner_alone(stack: Bed) -> None:
     assert run(stack, "retention", "set", "--time", "31d", "--yes").code == 0
     folder = stack.folder / ".monops" / "changes"

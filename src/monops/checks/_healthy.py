@@ -297,6 +297,7 @@ HEALTHY = Facts(
         "config.file": "/etc/prometheus/prometheus.yml",
     },
     prometheus_config=CONFIG,
+    prometheus_parts=(),
     prometheus_targets=(
         target("prometheus", "prometheus", "localhost:9090"),
         target("browser-workers", "browser-worker-1:9090", "browser-worker-1:9090"),

@@ -15,6 +15,7 @@ from monops.cli.show import show_json, show_lines
 from monops.domain.change import Entry, Plan
 from monops.domain.errors import UsageFault
 from monops.domain.exits import Exit
+from monops.domain.nearest import listed
 from monops.ops.change import apply
 from monops.ops.change_check import check
 from monops.ops.change_recover import recover
@@ -49,6 +50,16 @@ class Afterwards:
     code: int = Exit.DONE
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class First:
+    """What is done before the change, once the person has agreed."""
+
+    #: In the plan, behind "first: ".
+    say: str
+    #: Stops everything by raising.
+    do: Callable[[], None]
+
+
 def carry_out(
     settings: Settings,
     command: str,
@@ -58,11 +69,11 @@ def carry_out(
     dry_run: bool,
     yes: bool,
     seconds: int = 300,
-    before: Callable[[], None] | None = None,
+    first: First | None = None,
     after: Callable[[], Afterwards] | None = None,
 ) -> int:
-    """The exit code. `make` makes the plan, once nothing of an earlier run is half done; `before` is done once the
-    person has agreed, and stops everything by raising; `after` once all is as the plan says, also where it was so."""
+    """The exit code. `make` makes the plan, once nothing of an earlier run is half done; `after` is done once all is as
+    the plan says, also where it was so."""
     recovered = () if dry_run else recover(shop, home(shop))
     plan = make()
     if plan.is_empty:
@@ -70,34 +81,35 @@ def carry_out(
     warnings = (*plan.warnings, *check(shop, plan))
     if dry_run:
         if settings.as_json:
-            result = {"dry_run": True, "changed": False, "plan": plan_result(plan, warnings)}
+            result = {"dry_run": True, "changed": False, "plan": plan_result(plan, warnings, first)}
             show_json(command, ok=True, result={**result, "recovered": list(recovered)})
         else:
-            show_lines(plan_lines(plan, warnings))
+            show_lines(plan_lines(plan, warnings, first))
         return Exit.DONE
     if not (settings.quiet and yes):
-        click.echo("\n".join(plan_lines(plan, warnings)), err=True)
+        click.echo("\n".join(plan_lines(plan, warnings, first)), err=True)
     if not yes:
         _confirm(shop)
-    if before is not None:
-        before()
+    if first is not None:
+        first.do()
     entry = apply(shop, plan, within=timedelta(seconds=seconds))
     return _done(settings, command, entry, warnings, recovered, after() if after is not None else Afterwards())
 
 
-def plan_lines(plan: Plan, warnings: Sequence[str]) -> list[str]:
+def plan_lines(plan: Plan, warnings: Sequence[str], first: First | None = None) -> list[str]:
     """What a person reads before agreeing."""
-    lines = [f"plan: {plan.title}"]
+    lines = [f"plan: {plan.title}", *([f"  first: {first.say}"] if first is not None else [])]
     lines += [f"  {step.means.value} {step.service}; interrupts {step.interrupts}" for step in plan.steps]
     for edit in plan.edits:
-        lines += [f"  {line}" for line in edit.diff()]
+        lines += [f"  {line}" for line in edit.diff(whole=False)]
     return [*lines, *(f"warning: {warning}" for warning in warnings)]
 
 
-def plan_result(plan: Plan, warnings: Sequence[str]) -> dict[str, Any]:
+def plan_result(plan: Plan, warnings: Sequence[str], first: First | None = None) -> dict[str, Any]:
     """The same for a program."""
     return {
         "title": plan.title,
+        "first": None if first is None else first.say,
         "project": plan.site.project,
         "values": [{"name": one.name, "before": one.before, "after": one.after} for one in plan.values],
         "edits": [{"path": edit.path, "diff": edit.diff()} for edit in plan.edits],
@@ -132,10 +144,13 @@ def _done(
         result = {**result, "recovered": list(recovered), **after.result}
         show_json(command, ok=after.code == Exit.DONE, result=result)
         return after.code
+    reading = [one for one in entry.plan.expected if one.wanted]
+    read_back = list(dict.fromkeys(one.service for one in reading))
+    reports = "reports itself" if len(read_back) == 1 else "report themselves"
     # Of limits it is the engine that knows what is in force.
-    who = {"the engine reports" if one.reader == "limits" else f"{one.service} reports itself": None
-           for one in entry.plan.expected}  # fmt: skip
-    seen = f", as {' and '.join(who)}" if who else ""
+    is_engine = bool(reading) and all(one.reader == "limits" for one in reading)
+    who = "the engine reports" if is_engine else f"{listed(read_back)} {reports}"
+    seen = f", as {who}" if read_back else ""
     show_lines(
         [
             f"{entry.plan.title}: done{seen}",

@@ -28,6 +28,9 @@ class Means(Enum):
     RESTART = "restart"
     #: Compose makes the container anew where the files say something else; a service that has none gets one.
     RECREATE = "recreate"
+    #: The same, of a service that the files did not have before, and of one that they do not have any more.
+    MAKE = "make"
+    REMOVE = "remove"
 
 
 class State(Enum):
@@ -73,15 +76,28 @@ class FileEdit(msgspec.Struct, frozen=True, kw_only=True):
     owner: int | None = None
     #: Whether its text is a secret as a whole: no diff is shown.
     is_secret: bool = False
+    #: The file that monops makes it of: a person has read that one.
+    made_of: str = ""
 
-    def diff(self) -> list[str]:
-        """A unified diff, with what sounds like a secret removed."""
+    def diff(self, *, whole: bool = True) -> list[str]:
+        """A unified diff, with what sounds like a secret removed. Not `whole`: of copies it is said that they are."""
         if self.is_secret:
             said = "(a secret, not shown)" if self.after is not None else "(a secret, not shown: the file goes)"
             return [f"--- {self.path}", f"+++ {self.path}", said]
         before, after = (self.before or "").splitlines(), (self.after or "").splitlines()
+        if self.made_of and not whole:
+            return [f"{self.path}: {self._in_short(before, after)}"]
         shown = difflib.unified_diff(before, after, self.path, self.path, lineterm="")
         return [line if line.startswith(("---", "+++", "@@")) else _safe(line) for line in shown]
+
+    def _in_short(self, before: Sequence[str], after: Sequence[str]) -> str:
+        name = self.made_of.rpartition("/")[2]
+        if self.before is None:
+            return f"new, {len(after)} lines made of {name}"
+        if self.after is None:
+            return "goes"
+        count = sum(line.startswith("+ ") for line in difflib.ndiff(before, after))
+        return f"made of {name} anew, {count} of {len(after)} lines are other ones"
 
     def backwards(self) -> FileEdit:
         return msgspec.structs.replace(self, before=self.after, after=self.before)
@@ -106,6 +122,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
             # What has no limit any more cannot be said to `docker update`: 0 means that it stays.
             means = Means.RECREATE
             interrupts = interrupts if self.stopped else f"{self.service} for the seconds that it takes to start"
+        means = {Means.MAKE: Means.REMOVE, Means.REMOVE: Means.MAKE}.get(means, means)
         return msgspec.structs.replace(
             self, means=means, interrupts=interrupts, limits=self.limits_before, limits_before=self.limits
         )
@@ -147,6 +164,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
     #: The entry that this takes back.
     undoes: int | None = None
+    #: What taking it back does not bring back, as a sentence; "" where nothing is lost.
+    loses: str = ""
 
     @property
     def is_empty(self) -> bool:
@@ -157,12 +176,19 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         """The plan that takes this one back, steps and all."""
         return Plan(
             site=self.site,
-            title=f"undo: {self.title}",
+            title=f"undo: {self._turned_title()}",
             values=tuple(Value(one.name, one.after, one.before) for one in self.values),
             edits=tuple(edit.backwards() for edit in reversed(self.edits)),
             steps=tuple(step.backwards() for step in reversed(self.steps)),
             expected=tuple(one.backwards() for one in self.expected),
         )
+
+    def _turned_title(self) -> str:
+        """`time 30d → 7d` is `time 7d → 30d` on the way back."""
+        title = self.title
+        for one in self.values:
+            title = title.replace(f"{one.before} → {one.after}", f"{one.after} → {one.before}")
+        return title
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,6 +15,12 @@ _LINE = (
 _SAFE = re.compile(r"[\w.:/@%+,-]*", re.ASCII)
 
 
+def variable(text: str, name: str) -> str | None:
+    """Its value, quotes taken off; None where it is not set. The last one counts."""
+    found = _lines(text, name)
+    return found[-1]["value"].strip("\"'") if found else None
+
+
 def set_variable(text: str, name: str, value: str, *, file: str) -> str:
     """The variable has this value, in its own quotes; one that is not there comes last. Raises Refused."""
     if not _SAFE.fullmatch(value):

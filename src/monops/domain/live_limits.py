@@ -43,7 +43,7 @@ def in_force(
     for entry in [one for one in reversed(entries()) if one.state is State.DONE]:
         # One that was made anew bears the hash of the files of then: what came before is of no account.
         updated = {step.service for step in entry.plan.steps if step.means is Means.UPDATE} & open_
-        open_ -= {step.service for step in entry.plan.steps if step.means is Means.RECREATE}
+        open_ -= {step.service for step in entry.plan.steps if step.means in (Means.RECREATE, Means.MAKE)}
         if not updated & open_:
             continue
         asked += 1

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -14,6 +15,8 @@ from monops.domain.errors import UsageFault
 from monops.domain.units import parse_duration, show_duration, show_size
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)([KMGTPE]?)(i?)B", re.IGNORECASE)
+#: How a server shows sizes that are no whole unit: `1GiB476MiB`.
+_SIZES = re.compile(f"(?:{_SIZE.pattern})+", re.IGNORECASE)
 _POWERS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4, "P": 5, "E": 6}
 #: Go's longest duration: more, and Prometheus does not start. Source: Go, package time, `Duration`.
 _LONGEST = timedelta(days=292 * 365)
@@ -85,17 +88,27 @@ def check_size(text: str) -> int:
 
 
 def canonical(shown: str) -> dict[str, str]:
-    """What a server shows (`15d or 10GiB`), in one way of writing: `time` in seconds, `size` in bytes; "" for none."""
+    """What a server shows (`15d or 10GiB`), in one way of writing: `time` in seconds, `size` in bytes; "" for none.
+
+    What is neither is left out: see `unread`.
+    """
     found = {"time": "", "size": ""}
-    for part in filter(None, (part.strip() for part in shown.split(" or "))):
-        if _SIZE.fullmatch(part):
-            found["size"] = str(size_bytes(part))
+    for part in _parts(shown):
+        if _SIZES.fullmatch(part):
+            found["size"] = str(sum(size_bytes(one[0]) for one in _SIZE.finditer(part)))
         else:
-            try:
+            with suppress(ValueError):
                 found["time"] = str(int(parse_duration(part).total_seconds()))
-            except ValueError:
-                found["time"] = part
     return found
+
+
+def unread(shown: str) -> tuple[str, ...]:
+    """The parts of what a server shows that are neither a time nor a size: `80%` of a later version."""
+    return tuple(part for part in _parts(shown) if canonical(part) == {"time": "", "size": ""})
+
+
+def _parts(shown: str) -> list[str]:
+    return [part.strip() for part in shown.split(" or ") if part.strip()]
 
 
 def shown_time(seconds: str) -> str:

@@ -10,6 +10,7 @@ from monops.domain.errors import NotFound, UsageFault, VolumeMissing
 from monops.domain.nearest import did_you_mean, listed
 from monops.domain.place import Place
 from monops.domain.ports import Container, Listed, Mount
+from monops.domain.scale import LABEL
 
 #: What `monops init` calls the stack's folder and the Compose file in it, after the setup document.
 STACK_FOLDER, COMPOSE_FILE = "monitoring", "docker-compose.monitoring.yml"
@@ -130,7 +131,7 @@ def find_stack(
         chosen = next(iter(services.values())).project
     members = tuple(c for c in everything if c.project == chosen and chosen) or tuple(services.values())
     for container in members:
-        name = service_of(container)
+        name = None if LABEL in container.labels else service_of(container)
         if name is not None:
             services.setdefault(name, container)
     return Stack(project=chosen, services=services, containers=members)
@@ -200,10 +201,11 @@ def _running_only(found: dict[str, list[Container]]) -> dict[str, list[Container
 
 
 def _one_each(containers: Iterable[Container]) -> dict[str, Container]:
-    """One container a service: a running one before a stopped one, then by name."""
+    """One container a service: a running one before a stopped one, then by name. Of several Prometheus the first,
+    running or not: the others hold other data."""
     chosen: dict[str, Container] = {}
     for container in sorted(containers, key=lambda c: (c.state != "running", c.name)):
-        service = service_of(container)
+        service = None if LABEL in container.labels else service_of(container)
         if service is not None:
             chosen.setdefault(service, container)
     return chosen

@@ -56,12 +56,19 @@ class ComposeProject(ComposeCli):
             lines = self._compose("config", "--hash", "*").splitlines()
         return {name: digest for name, _, digest in (line.partition(" ") for line in lines) if digest}
 
+    def has_image(self, image: str) -> bool:
+        return self._run([self._client(), "image", "inspect", "--format", "-", image]).returncode == 0
+
     def make(self, services: Sequence[str], *, anew: bool = False, start: bool = True) -> None:
         words = ["--no-deps", "--pull", "never", "--quiet-pull", *(["--force-recreate"] if anew else [])]
         self._to_its_end("up", "--detach" if start else "--no-start", *words, *services)
 
     def restart_only(self, services: Sequence[str]) -> None:
         self._to_its_end("restart", "--no-deps", *services)
+
+    def remove(self, containers: Sequence[str]) -> None:
+        # Without --volumes: not even one without a name goes.
+        self._run_to_its_end([self._client(), "container", "rm", *containers])
 
     def _words(self, words: Sequence[str]) -> list[str]:
         site = self._site
@@ -75,8 +82,10 @@ class ComposeProject(ComposeCli):
     def _to_its_end(self, *words: str) -> None:
         """In its own session, with the lock, and with files for its words: neither ^C nor the end of monops stops it,
         nor does a pipe that nobody reads any more."""
+        self._run_to_its_end(self._words(words))
+
+    def _run_to_its_end(self, command: Sequence[str]) -> None:
         held = self._held()
-        command = self._words(words)
         with tempfile.TemporaryFile() as said:
             try:
                 process = subprocess.Popen(

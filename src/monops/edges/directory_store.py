@@ -32,7 +32,10 @@ class DirectoryStore:
     def prepare(self) -> None:
         """Make the folder. Raises StoreDenied where that is not allowed."""
         with self._translated("create"):
-            self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            try:
+                self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            except FileNotFoundError as error:  # below /proc, or a parent that goes meanwhile
+                raise _translate(error, "create", self.url) from error
 
     def exists(self) -> bool:
         return self._root.is_dir()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import os
 import secrets
 from collections.abc import Iterator, Sequence
@@ -40,6 +41,9 @@ class LocalEditedFiles:
 
     def real(self, path: str) -> str:
         return os.path.realpath(path)
+
+    def matching(self, pattern: str) -> tuple[str, ...]:
+        return tuple(sorted(glob.glob(pattern)))
 
     def disk(self, path: str) -> tuple[int, int] | None:
         try:

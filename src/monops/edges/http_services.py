@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from monops.domain.errors import ServiceUnreachable
 from monops.domain.ports import Container, Engine
 from monops.domain.rebuild import without_secret
+from monops.domain.scale import LABEL, LAYER, LAYER_PORT, RULES, RULES_PORT
 from monops.domain.stack import PORTS
 from monops.edges.http_alertmanager import HttpAlertmanager
 from monops.edges.http_client import TIMEOUT, HttpService, json_of, new_session, status_of
@@ -18,6 +19,10 @@ from monops.edges.http_prometheus import HttpPrometheus
 
 if TYPE_CHECKING:
     import requests
+
+
+#: What answers as Prometheus does, on another port.
+_SCALED = {LAYER: LAYER_PORT, RULES: RULES_PORT}
 
 
 class HttpServices:
@@ -41,7 +46,8 @@ class HttpServices:
         return any(status_of(new_session(), url + path) == 200 for url in self._candidates("", container, port))
 
     def _connect(self, service: str, container: Container | None, probe: str) -> tuple[str, requests.Session]:
-        candidates = self._candidates(service, container, PORTS[service])
+        label = container.labels.get(LABEL, "") if container is not None else ""
+        candidates = self._candidates(service, container, _SCALED.get(label, PORTS[service]))
         if candidates:  # requests takes a fifth of a second to import: not where there is nobody to ask
             session = new_session()
             for url in candidates:
@@ -56,7 +62,8 @@ class HttpServices:
         raise ServiceUnreachable(f"{name} does not answer over HTTP (tried {tried})", remedy=remedy)
 
     def _candidates(self, service: str, container: Container | None, port: int) -> list[str]:
-        if service in self._urls:
+        # The configured address is that of the first of several.
+        if service in self._urls and (container is None or LABEL not in container.labels):
             return [self._urls[service].rstrip("/")]
         found: list[str] = []
         if container is None:

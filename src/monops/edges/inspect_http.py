@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from monops.domain.errors import EngineError, NotFound, ServiceError, ServiceUnreachable
 from monops.domain.facts import Unknown
 from monops.domain.ports import Container
+from monops.domain.scale import LAYER_PORT, LAYER_SERVICE, RULES_PORT, RULES_SERVICE
 from monops.domain.stack import PORTS
 from monops.edges.http_pool import Hangs, HttpPool, NobodyThere, Reply
 from monops.edges.once import Once
@@ -20,8 +21,21 @@ from monops.edges.once import Once
 #: Seconds for one question.
 WITHIN = 3.0
 #: service -> how people write it, and what tells whether it is ready.
-_NAMES = {"prometheus": "Prometheus", "alertmanager": "Alertmanager", "grafana": "Grafana"}
-_READY = {"prometheus": "/-/ready", "alertmanager": "/-/ready", "grafana": "/api/health"}
+_NAMES = {
+    "prometheus": "Prometheus",
+    "alertmanager": "Alertmanager",
+    "grafana": "Grafana",
+    LAYER_SERVICE: "VictoriaMetrics",
+    RULES_SERVICE: "vmalert",
+}
+_READY = {
+    "prometheus": "/-/ready",
+    "alertmanager": "/-/ready",
+    "grafana": "/api/health",
+    LAYER_SERVICE: "/-/ready",
+    RULES_SERVICE: "/-/ready",
+}
+_PORTS = {**PORTS, LAYER_SERVICE: LAYER_PORT, RULES_SERVICE: RULES_PORT}
 _ANYWHERE = ("0.0.0.0", "127.0.0.1", "::", "")  # noqa: S104 - what a published port may be bound to
 
 
@@ -46,7 +60,7 @@ class Place:
             return (self.url.rstrip("/"),)
         if self.container is None:
             return ()
-        port, found = PORTS[self.service], []
+        port, found = _PORTS[self.service], []
         prefix = _prefix(self.container)
         if port in self.container.ports:
             address, public = self.container.ports[port]

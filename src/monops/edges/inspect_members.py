@@ -8,6 +8,7 @@ from typing import Any
 
 from monops.domain.errors import EngineError, NotFound
 from monops.domain.ports import Container
+from monops.domain.scale import LABEL
 from monops.domain.stack import find_stack_among, service_of
 from monops.edges.docker_items import container_of, listed_of
 from monops.edges.docker_reader import DockerReader
@@ -64,12 +65,17 @@ class Members:
         return frozenset(container.id for container in self.containers())
 
     def of(self, service: str, containers: Sequence[Container]) -> Container | None:
-        """The container that is a service: the named one, else a running one before a stopped one."""
+        """The container that is a service: the named one, else a running one before a stopped one; never one of the
+        other Prometheus that `scale set` has made."""
         name = self.named.get(service)
         fitting = [
             one
             for one in containers
-            if (name in (one.name, one.id, one.id[:12]) if name else service_of(one) == service)
+            if (
+                name in (one.name, one.id, one.id[:12])
+                if name
+                else service_of(one) == service and LABEL not in one.labels
+            )
         ]
         return min(fitting, key=lambda one: (one.state != "running", one.name), default=None)
 

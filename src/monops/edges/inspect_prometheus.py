@@ -38,6 +38,7 @@ class PrometheusInspector:
             "prometheus_runtime": self._runtime,
             "prometheus_flags": lambda: {str(k): str(v) for k, v in self._data("status/flags").items()},
             "prometheus_config": lambda: str(self._data("status/config").get("yaml", "")),
+            "prometheus_parts": lambda: (),
             "prometheus_targets": self._targets,
             "prometheus_dropped": self._dropped,
             "prometheus_rules": self._rules,

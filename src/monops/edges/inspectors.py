@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from monops.domain.errors import EngineError, NotFound
 from monops.domain.facts import SeenContainer, Unknown
-from monops.domain.ports import Inspector
+from monops.domain.ports import Container, Inspector
+from monops.domain.scale import LABEL, LAYER, RULES, SERVICES, instance_of
 from monops.edges.docker_reader import DockerReader
 from monops.edges.inspect_alertmanager import AlertmanagerInspector
 from monops.edges.inspect_compose import ComposeInspector
@@ -16,6 +17,7 @@ from monops.edges.inspect_grafana import GrafanaInspector
 from monops.edges.inspect_http import Asked, Place
 from monops.edges.inspect_members import Members
 from monops.edges.inspect_prometheus import PrometheusAsker, PrometheusInspector
+from monops.edges.inspect_scaled import ScaledInspector
 
 
 class AllInspectors:
@@ -73,11 +75,42 @@ class AllInspectors:
             ),
             DockerInspector(self._reader, self._members, ConfigFiles(self._reader, self._members, compose_file=file)),
             AlertmanagerInspector(self._ask("alertmanager", containers)),
-            PrometheusInspector(self._ask("prometheus", containers)),
+            self._prometheus(containers),
         )
 
     def asker(self, containers: object) -> PrometheusAsker:
-        return PrometheusAsker(self._ask("prometheus", containers))
+        parts = {label: asked for label, _, asked in self._parts(containers)}
+        return PrometheusAsker(parts.get(LAYER) or self._ask("prometheus", containers))
+
+    def _prometheus(self, containers: object) -> Inspector:
+        """Several are asked as one."""
+        first = PrometheusInspector(self._ask("prometheus", containers))
+        found = [(label, name, PrometheusInspector(asked)) for label, name, asked in self._parts(containers)]
+        others = [one for one in found if instance_of(one[0]) is not None]
+        rules = next((inspector for label, _, inspector in found if label == RULES), None)
+        return ScaledInspector(first, others, rules) if others else first
+
+    def _parts(self, containers: object) -> list[tuple[str, str, Asked]]:
+        """(label, container, whom to ask) of what `scale set` has made."""
+        seen = containers if isinstance(containers, tuple) else ()
+        return [
+            (label, one.container.name, self._asked_of(SERVICES.get(label, "prometheus"), one.container))
+            for one in seen
+            if isinstance(one, SeenContainer) and (label := one.container.labels.get(LABEL))
+        ]
+
+    def _asked_of(self, service: str, container: Container) -> Asked:
+        if container.id not in self._asked:
+            self._asked[container.id] = Asked(
+                Place(
+                    service=service,
+                    url=None,
+                    container=container,
+                    host=self._reader.host,
+                    is_local=self._reader.is_local,
+                )
+            )
+        return self._asked[container.id]
 
     def _ask(self, service: str, containers: object) -> Asked:
         if service not in self._asked:

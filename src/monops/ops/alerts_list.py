@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from monops.domain.errors import MonopsError
@@ -57,7 +57,7 @@ def list_alerts(live: Live) -> AlertList:
     rules: tuple[RuleAlert, ...] = ()
     routed: tuple[RoutedAlert, ...] = ()
     try:
-        rules = live.prometheus().alerts()
+        rules = _once(live.of_all(lambda prometheus: prometheus.alerts(), of_rules=True))
     except MonopsError as error:
         unknown["prometheus"] = error
     try:
@@ -67,6 +67,16 @@ def list_alerts(live: Live) -> AlertList:
     if len(unknown) == 2:
         raise unknown["prometheus"]
     return AlertList(lines=joined(rules, routed), unknown=unknown)
+
+
+def _once(alerts: Iterable[RuleAlert]) -> tuple[RuleAlert, ...]:
+    """Replicas of a Prometheus see the same alerts."""
+    found: dict[frozenset[tuple[str, str]], RuleAlert] = {}
+    for one in alerts:
+        key = frozenset(one.labels.items())
+        if key not in found or one.state == "firing":
+            found[key] = one
+    return tuple(found.values())
 
 
 def joined(rules: tuple[RuleAlert, ...], routed: tuple[RoutedAlert, ...]) -> tuple[AlertLine, ...]:

@@ -11,7 +11,9 @@ from monops import __version__
 from monops.domain import layout
 from monops.domain.errors import CaptureError, ConfigurationError, MonopsError, SourceChanged
 from monops.domain.manifest import Manifest, SourceRecord, block_record
+from monops.domain.nearest import listed
 from monops.domain.ports import Packing, Store
+from monops.domain.scale import LABEL, instance_of
 from monops.ops.capture import Capture, Naming, Target
 from monops.ops.capture_source import open_capture
 from monops.ops.destinations import (
@@ -136,6 +138,7 @@ def _take(
                 for packs in capture.phases:
                     storing.store(packs)
                 capture.warnings += [f"{path} vanished while it was read" for path in storing.missing]
+                capture.warnings += _said_of_others(outside, found, target)
                 record = _record(outside, target, capture, storing)
             return Taken(record=record, capture=capture.mode)
         except NobodyLeft:
@@ -148,6 +151,17 @@ def _take(
             error = failure
             break
     return Taken(record=None, capture=target.mode, error=error)
+
+
+def _said_of_others(outside: Outside, found: Found, target: Target) -> list[str]:
+    """Of several Prometheus, one is backed up."""
+    members = found.stack.containers if found.stack is not None else ()
+    others = sorted(one.name for one in members if instance_of(one.labels.get(LABEL, "")) is not None)
+    if target.name != "prometheus" or not others:
+        return []
+    warning = f"this is the first of several Prometheus; what {listed(others)} hold is not in it"
+    outside.progress.warn(warning)
+    return [warning]
 
 
 def _record(outside: Outside, target: Target, capture: Capture, storing: Storing) -> SourceRecord:

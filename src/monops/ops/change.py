@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -58,20 +57,29 @@ def apply(shop: Workshop, plan: Plan, *, within: timedelta = HEALTHY_WITHIN) -> 
 def carry_on(shop: Workshop, changes: Changes, entry: Entry) -> Entry:
     """From where the entry stands to done. Raises as `apply`; the lock is held."""
     plan, state = entry.plan, entry.state
+    written: list[FileEdit] = []
     try:
         if state in (State.PREPARED, State.WRITTEN):
             # Once more where it was said to be written: a way back whose end could not be noted may have begun.
-            _write(shop, [edit for edit in plan.edits if not _goes_last(edit)])
+            for edit in plan.edits:
+                if not _goes_last(edit):
+                    _write(shop, edit)
+                    written.append(edit)
         if state is State.PREPARED:
             changes.save(entry.at(state := State.WRITTEN))
         if state is State.WRITTEN:
             take_over(shop, plan.site, plan.steps)
-            _write(shop, [edit for edit in plan.edits if _goes_last(edit)])
+            for edit in plan.edits:
+                if _goes_last(edit):
+                    _write(shop, edit)
             changes.save(entry.at(state := State.APPLIED))
         wait_until_taken(shop, plan.site, plan.steps, plan.expected, within=timedelta(seconds=entry.within))
         done = entry.at(State.DONE, ended=_now(shop))
         changes.save(done)
     except MonopsError as error:
+        if state is State.PREPARED and not written:
+            changes.save(entry.at(State.ROLLED_BACK, reason=error.message, ended=_now(shop)))
+            raise TakenBack(f"{error.message}; nothing was changed", remedy=f"{entry.command}") from error
         failed = _tried_to_take_back(shop, changes, entry.at(state), error.message)
         if failed.trouble:
             raise TakenBack(
@@ -79,11 +87,13 @@ def carry_on(shop: Workshop, changes: Changes, entry: Entry) -> Entry:
                 remedy="monops stack status; monops history",
             ) from error
         remedy = error.remedy if state is State.PREPARED else f"monops history {entry.id}"
-        raise TakenBack(f"{failed.reason}; the change was taken back", remedy=remedy) from error
-    except BaseException as error:
+        raise TakenBack(f"{failed.reason}; the change was taken back{_lost(plan, state)}", remedy=remedy) from error
+    except BaseException:
         # ^C or SIGTERM: a second one leaves an open entry, which the next run finishes.
-        shop.outside.progress.say("interrupted: taking the change back")
-        take_back(shop, changes, entry.at(state), f"interrupted ({type(error).__name__})")
+        shop.outside.progress.say("interrupted: taking the change back; interrupted again, the next run does")
+        failed = take_back(shop, changes, entry.at(state), "interrupted")
+        trouble = f"; {failed.trouble}" if failed.trouble else ""
+        shop.outside.progress.say(f"the change was taken back{_lost(plan, state)}{trouble}")
         raise
     return done
 
@@ -112,7 +122,7 @@ def take_back(shop: Workshop, changes: Changes, entry: Entry, reason: str) -> _F
             changes.save(entry.at(State.REVERTING, reason=reason))
     for edit in back.edits:
         try:
-            _write(shop, [edit])
+            _write(shop, edit)
         except MonopsError as error:
             # Somebody else's edit is not to be lost; and the rest goes back all the same.
             trouble.append(error.message)
@@ -136,16 +146,19 @@ def _goes_last(edit: FileEdit) -> bool:
     return edit.is_secret and edit.after is None
 
 
-def _write(shop: Workshop, edits: Sequence[FileEdit]) -> None:
-    for edit in edits:
-        shop.files.replace(
-            edit.path,
-            edit.after,
-            expected=(edit.before, edit.after),
-            in_place=edit.in_place,
-            mode=edit.mode,
-            owner=edit.owner,
-        )
+def _lost(plan: Plan, state: State) -> str:
+    return f", but {plan.loses}" if plan.loses and state is not State.PREPARED else ""
+
+
+def _write(shop: Workshop, edit: FileEdit) -> None:
+    shop.files.replace(
+        edit.path,
+        edit.after,
+        expected=(edit.before, edit.after),
+        in_place=edit.in_place,
+        mode=edit.mode,
+        owner=edit.owner,
+    )
 
 
 def _now(shop: Workshop) -> str:

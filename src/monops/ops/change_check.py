@@ -10,6 +10,7 @@ from monops.domain.change import FileEdit, Means, Plan
 from monops.domain.errors import ConfigurationError, MonopsError, Refused
 from monops.domain.nearest import listed
 from monops.domain.rebuild import without_secret
+from monops.domain.scale import LABEL, instance_of, own_file, scale_of
 from monops.domain.typed_command import mended
 from monops.ops.change_live import hashes_in_force
 from monops.ops.change_site import config_file
@@ -35,6 +36,11 @@ def check(shop: Workshop, plan: Plan) -> tuple[str, ...]:
         shop.files.check_writable(edit.path, in_place=edit.in_place)
         if shop.files.read(edit.path) != edit.before:
             raise Refused(f"{edit.path} was edited meanwhile", remedy="look at it, then run monops again")
+        if not edit.made_of and edit.before is not None and own_file(edit.path) != edit.path:
+            raise Refused(
+                f"{edit.path} is made of {own_file(edit.path)} by `monops scale set`, so this edit would be lost",
+                remedy=f"edit {own_file(edit.path)}; then the same scale again: monops scale show",
+            )
     for step in plan.steps:
         refuse_paused(shop.in_site(plan.site, step.service))
     warnings = _check_compose(shop, plan)
@@ -56,8 +62,24 @@ def _check_compose(shop: Workshop, plan: Plan) -> tuple[str, ...]:
             f"this would change {listed(strangers)} too: a variable or an anchor is shared",
             remedy=f"edit {listed(sorted(edited))} by hand, then: monops stack up",
         )
+    warnings = _for_one_of_several(before, plan)
     made_anew = [step.service for step in plan.steps if step.means is Means.RECREATE]
-    return _drift(shop, plan, made_anew, hashes_in_force(shop, site)) if made_anew else ()
+    return (*warnings, *(_drift(shop, plan, made_anew, hashes_in_force(shop, site)) if made_anew else ()))
+
+
+def _for_one_of_several(before: Mapping[str, Any], plan: Plan) -> tuple[str, ...]:
+    """Of several Prometheus, whoever changes the first would have to change its copies too."""
+    services = before.get("services") or {}
+    labels = {name: str((service.get("labels") or {}).get(LABEL, "")) for name, service in services.items()}
+    others = {name: one for name, label in labels.items() if (one := instance_of(label)) is not None}
+    if not others or any(edit.made_of for edit in plan.edits):
+        return ()
+    scale = scale_of(labels.values())
+    found = [step.service for step in plan.steps if all(one.service(step.service) == n for n, one in others.items())]
+    again = f"monops scale set --shards {scale.shards} --replicas {scale.replicas}"
+    return tuple(
+        f"{name} is the first of several; for the others to get this too, afterwards: {again}" for name in found
+    )
 
 
 def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> set[str]:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from importlib import import_module
+from types import ModuleType
 
 from monops.domain.change import Expected, Means, Site, Step
 from monops.domain.errors import MonopsError, NotFound, ServiceError, ServiceUnreachable
 from monops.domain.nearest import listed
 from monops.domain.ports import Container
-from monops.domain.rebuild import without_secret
-from monops.domain.stack import service_of
+from monops.ops.change_reload import reload
 from monops.ops.change_watch import has_more_limits, stays_down, update_and_watch
-from monops.ops.stack_status import RESTARTS_THAT_ARE_A_LOOP, ServiceState, last_words, state_of
+from monops.ops.scale_home import bring_home
+from monops.ops.stack_status import RESTARTS_THAT_ARE_A_LOOP, ServiceState, state_of
 from monops.ops.workshop import Workshop
 
 _EVERY = timedelta(milliseconds=300)
@@ -21,8 +22,8 @@ _EVERY = timedelta(milliseconds=300)
 _SETTLES_WITHIN = 20.0
 #: Seconds without a health check after which a container that still runs is taken for well.
 _UNCHECKED_FOR = 2.0
-_RELOADS = {"prometheus": "http://127.0.0.1:9090/-/reload", "alertmanager": "http://127.0.0.1:9093/-/reload"}
-_LINES = 100
+#: Prometheus writes its log to disk when it stops.
+_STOPS_WITHIN = timedelta(minutes=2)
 
 
 def take_over(shop: Workshop, site: Site, steps: Sequence[Step]) -> None:
@@ -34,19 +35,7 @@ def take_over(shop: Workshop, site: Site, steps: Sequence[Step]) -> None:
 
 def _reload(shop: Workshop, site: Site, step: Step) -> None:
     for container in _containers(shop, site, step.service):
-        seen = set(shop.outside.engine.logs(container.id, _LINES))
-        answer = "not asked"
-        if (address := _RELOADS.get(service_of(container) or "")) is not None:
-            answer = shop.bench.compose(site).post(step.service, address)
-        if "500" in answer:
-            lines = [line for line in shop.outside.engine.logs(container.id, _LINES) if line not in seen]
-            raise ServiceError(
-                f"{step.service} refuses its configuration: {without_secret(last_words(lines))}",
-                remedy=f"docker logs --tail 20 {container.name}",
-            )
-        if answer:
-            # Without --web.enable-lifecycle, under another path, or without wget: the signal means the same.
-            shop.outside.engine.signal(container.id, "SIGHUP")
+        reload(shop, site, step, container)
 
 
 def _update(shop: Workshop, site: Site, step: Step) -> None:
@@ -58,11 +47,24 @@ def _restart(shop: Workshop, site: Site, step: Step) -> None:
 
 
 def _recreate(shop: Workshop, site: Site, step: Step) -> None:
-    start = not (step.stopped and stays_down(shop, site, step))
-    shop.bench.compose(site).make([step.service], start=start)
-    if step.limits and has_more_limits(shop, site, step):
-        # Made from these very files, and limited since by `docker update`, which Compose does not see.
-        shop.bench.compose(site).make([step.service], anew=True, start=start)
+    compose = shop.bench.compose(site)
+    if step.service in _declared(compose.model()):
+        start = not (step.stopped and stays_down(shop, site, step))
+        compose.make([step.service], start=start)
+        if step.limits and has_more_limits(shop, site, step):
+            # Made from these very files, and limited since by `docker update`, which Compose does not see.
+            compose.make([step.service], anew=True, start=start)
+        return
+    # The files no longer have it: its container goes as well, and its volume stays.
+    for container in shop.in_site(site, step.service):
+        bring_home(shop, container)
+        shop.outside.engine.stop(container.id, within=_STOPS_WITHIN)
+        compose.remove([container.id])
+
+
+def _declared(model: Mapping[str, object]) -> Mapping[str, object]:
+    found = model.get("services")
+    return found if isinstance(found, Mapping) else {}
 
 
 _STEPS: Mapping[Means, Callable[[Workshop, Site, Step], None]] = {
@@ -70,6 +72,8 @@ _STEPS: Mapping[Means, Callable[[Workshop, Site, Step], None]] = {
     Means.UPDATE: _update,
     Means.RESTART: _restart,
     Means.RECREATE: _recreate,
+    Means.MAKE: _recreate,
+    Means.REMOVE: _recreate,
 }
 
 
@@ -80,6 +84,7 @@ def wait_until_taken(
     why not, at the latest after `within`."""
     clock = shop.outside.clock
     model = shop.bench.compose(site).model()
+    steps = [step for step in steps if step.service in _declared(model)]
     deadline = clock.monotonic() + within.total_seconds()
     restarts: dict[str, int] = {}
     well_since: float | None = None
@@ -139,14 +144,19 @@ def _differing(shop: Workshop, site: Site, expected: Sequence[Expected]) -> str:
 
 def reader(name: str) -> Callable[[Workshop, Container], Mapping[str, str]]:
     """`read` of ops/effective/<name>.py."""
+    found: Callable[[Workshop, Container], Mapping[str, str]] = effective(name).read
+    return found
+
+
+def effective(name: str) -> ModuleType:
+    """ops/effective/<name>.py. Raises MonopsError where a newer monops made the change."""
     try:
-        found: Callable[[Workshop, Container], Mapping[str, str]] = import_module(f"monops.ops.effective.{name}").read
+        return import_module(f"monops.ops.effective.{name}")
     except ImportError as error:
         raise MonopsError(
             f"this monops does not know how to read back {name!r}: a newer one made the change",
             remedy="run the newer monops: monops history",
         ) from error
-    return found
 
 
 def _containers(shop: Workshop, site: Site, service: str) -> Sequence[Container]:

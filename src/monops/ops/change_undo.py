@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 import msgspec
 
-from monops.domain.change import Entry, FileEdit, Plan, State, undone
-from monops.domain.errors import NotFound, Refused
+from monops.domain.change import Entry, Expected, FileEdit, Plan, State, undone
+from monops.domain.errors import NotFound, Refused, ServiceUnreachable
 from monops.domain.merge import merged
 from monops.domain.nearest import listed
 from monops.ops.change_site import folder_of
+from monops.ops.change_steps import effective
 from monops.ops.change_watch import as_it_runs
 from monops.ops.workshop import Workshop
 
@@ -51,12 +52,32 @@ def plan_undo(shop: Workshop, folder: str, id_: int | None) -> Plan:
             continue
         edits.append(_merged(edit, now))
         warnings.append(f"{edit.path} was edited since; that edit stays")
-    title = entry.plan.title if entry.plan.undoes is None else entry.plan.title.removeprefix("undo: ")
-    title = f"undo: {title}" if entry.plan.undoes is None else f"redo: {title}"
-    steps = tuple(as_it_runs(shop, back.site, step) for step in back.steps)
+    # An undo that is undone is done again.
+    title = back.title.replace("undo: undo: ", "redo: ", 1).replace("undo: redo: ", "undo: ", 1)
+    gone = [said for one in back.expected for said in _losses(shop, back, one)]
     return msgspec.structs.replace(
-        back, edits=tuple(edits), steps=steps, warnings=tuple(warnings), title=title, undoes=entry.id
+        back,
+        edits=tuple(edits),
+        steps=tuple(as_it_runs(shop, back.site, step) for step in back.steps),
+        warnings=(*warnings, *gone),
+        title=title,
+        undoes=entry.id,
+        loses="what was deleted does not come back" if gone else "",
     )
+
+
+def _losses(shop: Workshop, back: Plan, expected: Expected) -> tuple[str, ...]:
+    """What goes for good with the values of before, where the reader knows of such."""
+    loses = getattr(effective(expected.reader), "loses", None)
+    if loses is None:
+        return ()
+    try:
+        found = [
+            said for one in shop.in_site(back.site, expected.service) for said in loses(shop, one, expected.wanted)
+        ]
+    except (ServiceUnreachable, NotFound) as error:
+        return (f"what would be deleted for good could not be found out: {error.message}",)
+    return tuple(found)
 
 
 def _merged(edit: FileEdit, now: str | None) -> FileEdit:

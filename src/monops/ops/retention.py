@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from monops.domain.change import Expected, FileEdit, Means, Plan, Site, Step, Value
 from monops.domain.compose_command import find_flag, with_flag, with_value
@@ -18,10 +18,11 @@ from monops.domain.retention import (
     shown_bytes,
     shown_time,
     size_warnings,
+    unread,
 )
 from monops.domain.yaml_edit import remove, set_value
 from monops.ops.change_site import ConfigFile, config_file, file_with, find_site, site_files
-from monops.ops.retention_look import Look, deletion_warning, doomed, look
+from monops.ops.retention_look import Look, deletions, look
 from monops.ops.workshop import Workshop
 
 SERVICE = "prometheus"
@@ -30,8 +31,7 @@ _IN_FILE = ("storage", "tsdb", "retention")
 #: The configuration file knows it since 3.8, and gets the time right since 3.11 (prometheus#18200).
 _FILE_KNOWS, _FILE_IS_RIGHT = (3, 8), (3, 11)
 _INTERRUPTS = (
-    "Prometheus for the seconds that it takes to start (a large write-ahead log: minutes); scrapes are missed "
-    "meanwhile, nothing that is stored is lost"
+    "Prometheus for the seconds that it takes to start (a large write-ahead log: minutes); scrapes are missed meanwhile"
 )
 
 
@@ -58,6 +58,8 @@ def see_retention(shop: Workshop) -> Retention:
     prometheus = shop.outside.services.prometheus(container)
     status = prometheus.status()
     in_file = _by_file(status.config)
+    found = look(shop, container, prometheus)
+    strange = tuple(f"what a retention of {part} means" for part in unread(status.retention))
     set_in = {}
     for name, flag in FLAGS.items():
         if name in in_file:
@@ -71,7 +73,7 @@ def see_retention(shop: Workshop) -> Retention:
         kept=canonical(status.retention),
         set_in=set_in,
         in_file=in_file,
-        look=look(shop, container, prometheus),
+        look=replace(found, unknown=(*found.unknown, *strange)),
     )
 
 
@@ -82,8 +84,10 @@ def plan_retention(shop: Workshop, seen: Retention, *, time: str | None, size: s
     wanted = dict(seen.kept)
     warnings: list[str] = []
     if time is not None:
+        time = time.strip()
         wanted["time"] = str(int(check_time(time).total_seconds()))
     if size is not None:
+        size = size.strip()
         wanted["size"] = str(check_size(size))
         warnings += size_warnings(int(wanted["size"]), seen.look.usage)
         if time is None and not seen.set_in.get("time") and not seen.kept["size"]:
@@ -95,7 +99,8 @@ def plan_retention(shop: Workshop, seen: Retention, *, time: str | None, size: s
                 "its configuration file sets storage.tsdb.retention.percentage, and then a size means nothing",
                 remedy="take percentage out of the file first; monops retention show",
             )
-    warnings += _deletions(shop, seen, wanted)
+    gone = deletions(seen.look, seen.kept, wanted, shop.outside.clock.now())
+    warnings += gone
     site = find_site(shop, seen.container)
     asked = {name: text for name, text in (("time", time), ("size", size)) if text is not None}
     asked = {name: text for name, text in asked.items() if wanted[name] != seen.kept[name]}
@@ -116,18 +121,8 @@ def plan_retention(shop: Workshop, seen: Retention, *, time: str | None, size: s
         steps=(Step(means=means, service=service, interrupts=interrupts),) if asked else (),
         expected=(Expected(reader="retention", service=service, wanted=wanted, before=seen.kept),),
         warnings=tuple(warnings),
+        loses="what Prometheus has deleted does not come back" if gone else "",
     )
-
-
-def _deletions(shop: Workshop, seen: Retention, wanted: Mapping[str, str]) -> list[str]:
-    blocks, now = seen.look.blocks, shop.outside.clock.now()
-    if blocks is None:
-        return ["which blocks would be deleted could not be found out: the volume cannot be read"]
-    already = {one.block.ulid for one in doomed(blocks, seen.kept, now)}
-    gone = [one for one in doomed(blocks, wanted, now) if one.block.ulid not in already]
-    if not gone:
-        return []
-    return [deletion_warning(gone, blocks), "to keep a copy: --backup, or before this: monops backup prometheus"]
 
 
 # --- where it is written ---------------------------------------------------------------------------

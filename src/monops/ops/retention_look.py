@@ -18,8 +18,12 @@ from monops.ops.workshop import Workshop
 
 _BLOCKS = "prometheus_tsdb_storage_blocks_bytes"
 _LOG = "prometheus_tsdb_wal_storage_size_bytes + prometheus_tsdb_head_chunks_storage_size_bytes"
-#: Over an hour; over what there is where it is younger.
-_RATES = tuple(f"sum(rate(prometheus_tsdb_head_samples_appended_total[{window}]))" for window in ("1h", "10m", "1m"))
+_APPENDED = "prometheus_tsdb_head_samples_appended_total"
+#: Over the longest of these that the data cover: `rate` divides by the whole window, however little there is in it.
+_RATES = tuple(
+    f"sum(rate({_APPENDED}[{span}])) and on() sum({_APPENDED} offset {span})" for span in ("1h", "10m", "1m")
+)
+_KEEP = "to keep a copy: --backup, or before this: monops backup prometheus"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,11 +66,14 @@ def look(shop: Workshop, container: Container, prometheus: Prometheus) -> Look:
         on_disk, log = _asked(prometheus, _BLOCKS, now), _asked(prometheus, _LOG, now)
     else:
         on_disk = float(sum(one.size for one in blocks))
-    rate = next((found for query in _RATES if (found := _asked(prometheus, query, now))), None)
+    rate = measured_rate(prometheus, now)
     if rate is None and blocks:
         rate = _rate_of(blocks)
     if rate is None:
-        unknown.append("how many samples come in is not known: Prometheus does not scrape itself, and has no block yet")
+        unknown.append(
+            "how many samples come in is not known: Prometheus does not scrape itself, or has done so for less than a "
+            "minute, and has no block yet"
+        )
     usage = Usage(
         blocks=None if on_disk is None else int(on_disk),
         log=None if log is None else int(log),
@@ -78,10 +85,18 @@ def look(shop: Workshop, container: Container, prometheus: Prometheus) -> Look:
     return Look(usage=usage, blocks=blocks, unknown=tuple(unknown))
 
 
-def doomed(blocks: Sequence[SizedBlock], kept: Mapping[str, str], now: datetime) -> tuple[SizedBlock, ...]:
+def measured_rate(prometheus: Prometheus, now: float) -> float | None:
+    """Samples a second; None where its own metrics do not tell."""
+    return next((found for query in _RATES if (found := _asked(prometheus, query, now))), None)
+
+
+def doomed(
+    blocks: Sequence[SizedBlock], kept: Mapping[str, str], now: datetime, *, log: int = 0
+) -> tuple[SizedBlock, ...]:
     """The blocks that a retention deletes, now or within about three hours; oldest first. `kept` as `canonical`.
 
-    Time is measured from the newest block's end, which moves with each new block, so as if that were now.
+    The size is that of the blocks and of `log`, the bytes of the write-ahead log and the head's chunks. Time is
+    measured from the newest block's end, which moves with each new block, so as if that were now.
     Source: prometheus/tsdb/db.go, BeyondTimeRetention and BeyondSizeRetention.
     """
     gone: set[str] = set()
@@ -90,12 +105,22 @@ def doomed(blocks: Sequence[SizedBlock], kept: Mapping[str, str], now: datetime)
         reach = max(newest, int((now - timedelta(hours=3)).timestamp() * 1000)) - int(kept["time"]) * 1000
         gone |= {one.block.ulid for one in blocks if one.block.max_time <= reach}
     if kept.get("size"):
-        total = 0
+        total = log
         for one in sorted(blocks, key=lambda one: -one.block.max_time):
             total += one.size
             if total > int(kept["size"]):
                 gone.add(one.block.ulid)
     return tuple(one for one in blocks if one.block.ulid in gone)
+
+
+def deletions(found: Look, kept: Mapping[str, str], wanted: Mapping[str, str], now: datetime) -> tuple[str, ...]:
+    """What to say of the blocks that go with `wanted` and would not with `kept`; empty where none goes."""
+    if found.blocks is None:
+        return ("which blocks would be deleted could not be found out: the volume cannot be read", _KEEP)
+    log = found.usage.log or 0
+    already = {one.block.ulid for one in doomed(found.blocks, kept, now, log=log)}
+    gone = [one for one in doomed(found.blocks, wanted, now, log=log) if one.block.ulid not in already]
+    return (deletion_warning(gone, found.blocks), _KEEP) if gone else ()
 
 
 def deletion_warning(gone: Sequence[SizedBlock], everything: Sequence[SizedBlock]) -> str:

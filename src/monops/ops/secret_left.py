@@ -13,6 +13,7 @@ from monops.domain.errors import MonopsError
 from monops.domain.ports import Container
 from monops.domain.rebuild import without_secret
 from monops.domain.receivers import HIDDEN
+from monops.domain.scale import LABEL
 from monops.domain.settled import flattened, is_secret_setting
 from monops.domain.yaml_text import read_yaml
 from monops.ops.change_site import ConfigFile, config_file
@@ -85,6 +86,9 @@ def _user(shop: Workshop, container: Container, file: ConfigFile, text: str, pat
     for one in shop.stack().containers:
         if any(mount.type == "bind" and posixpath.normpath(mount.source) == path for mount in one.mounts):
             return one.name
+        if one.id != container.id and LABEL in one.labels:
+            # Made of this one's configuration, it names the file until `monops scale set` has made it anew.
+            return f"{one.name}, which is made of {container.name},"
     texts = [(container, file, text)]
     for service in _NAMING:
         # One that does not run, or whose file is elsewhere, names no file of this machine.

@@ -16,10 +16,12 @@ from monops.stack.options import SERVICES
 
 #: A container that was started again so often will not come up by waiting.
 RESTARTS_THAT_ARE_A_LOOP = 3
-#: How far back the reason for an end is looked for.
-_LINES = 20
+#: How far back the reason for an end is looked for: a program that refuses a flag prints all its flags behind that.
+_LINES = 300
 _LONGEST_REASON = 400
 _FAULT = re.compile(r"level=(error|fatal)|\b(error|fatal|panic|failed|cannot|denied|refused|invalid)\b", re.IGNORECASE)
+#: Source: Prometheus, Alertmanager and the exporters (kingpin): before the help that they print.
+_FLAG_REFUSED = re.compile(r"^(?:\S+: error: |Error parsing command ?line arguments: )(?P<said>.+)")
 _LOGFMT_ERROR = re.compile(r'\berr(?:or)?="(?P<said>(?:[^"\\]|\\.)*)"')
 
 
@@ -171,6 +173,9 @@ def _reason(container: Container, engine: Engine) -> str:
 def last_words(lines: Sequence[str]) -> str:
     """What a program says of its end: the causes in its error messages, else its last line."""
     lines = [line.strip() for line in lines if line.strip()]
+    refused = [found["said"] for line in lines if (found := _FLAG_REFUSED.match(line))]
+    if refused:
+        return refused[-1]
     faults = [line for line in lines if _FAULT.search(line)]
     # Prometheus and Alertmanager: the cause comes first, and what failed because of it after it.
     causes = [found["said"] for line in faults if (found := _LOGFMT_ERROR.search(line))]

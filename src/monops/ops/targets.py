@@ -35,8 +35,19 @@ class TargetChange:
 
 
 def list_targets(live: Live) -> tuple[ScrapeTarget, ...]:
-    """Every active target, by job and instance."""
-    return tuple(sorted(live.prometheus().targets(), key=lambda one: (one.job, one.instance)))
+    """Every active target, by job and instance; where there are several Prometheus, once, and down if one of them
+    cannot scrape it."""
+    return tuple(sorted(joined_targets(live), key=lambda one: (one.job, one.instance)))
+
+
+def joined_targets(live: Live) -> tuple[ScrapeTarget, ...]:
+    """The same, in no order."""
+    found: dict[tuple[str, str, str], ScrapeTarget] = {}
+    for one in live.of_all(lambda prometheus: prometheus.targets()):
+        key = (one.job, one.instance, one.url)
+        if key not in found or one.health == "down":
+            found[key] = one
+    return tuple(found.values())
 
 
 def add_target(
@@ -121,10 +132,9 @@ def _seen(
     is_told = False
     found: ScrapeTarget | None = None
     try:
-        prometheus = live.prometheus()
         deadline = live.clock.monotonic() + within.total_seconds()
         while True:
-            found = next((one for one in prometheus.targets() if one.job == job and _is(one, address)), None)
+            found = next((one for one in joined_targets(live) if one.job == job and _is(one, address)), None)
             settled = found is None if not wanted else found is not None and found.health != "unknown"
             if settled or live.clock.monotonic() >= deadline:
                 return TargetChange(job=job, address=address, file=file, seen=found, unknown=None)

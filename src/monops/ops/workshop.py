@@ -39,10 +39,14 @@ class Workshop:
         engine = self.outside.engine
         return find_stack_among(engine.listed(), engine.containers, project=self.project, named=self.named)
 
+    def found(self, service: str) -> Container:
+        """As `container`, be it running or not."""
+        return self.stack().container(service)
+
     def container(self, service: str) -> Container:
         """The running container of a monitoring service (`prometheus`), asked for anew each time: it may have been
         made anew. Raises NotFound, UsageFault where there are several stacks, EngineUnreachable."""
-        found = self.stack().container(service)
+        found = self.found(service)
         if found.state != "running":
             verb = "unpause" if found.state == "paused" else "start"
             raise NotFound(f"{found.name} is {found.state}", remedy=f"docker {verb} {found.name}; monops stack status")

@@ -32,6 +32,11 @@ IMAGES = {
 }
 #: What only the sample application needs.
 SAMPLE_IMAGES = {"SAMPLE_APP_IMAGE": "python:3.13.5-slim", "REDIS_IMAGE": "redis:8.0.2"}
+#: What only several Prometheus need: `monops scale set`.
+SCALE_IMAGES = {
+    "VICTORIA_METRICS_IMAGE": "victoriametrics/victoria-metrics:v1.145.0",
+    "VMALERT_IMAGE": "victoriametrics/vmalert:v1.145.0",
+}
 RECEIVERS = ("slack", "email", "webhook")
 #: Compose service -> the user it runs as: its secrets must be readable to that user and to no other.
 #: Source: the images' Dockerfiles (prom/*: nobody; grafana: 472; redis_exporter: 59000).

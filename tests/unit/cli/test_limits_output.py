@@ -44,7 +44,7 @@ def test_it_is_the_engine_that_reports_limits(reader: str, says: str, capsys: py
         values=(),
         edits=(),
         steps=(),
-        expected=(Expected(reader=reader, service="redis", wanted={}, before={}),),
+        expected=(Expected(reader=reader, service="redis", wanted={"a": "1"}, before={}),),
     )
     entry = Entry(id=1, plan=plan, state=State.DONE, who="w", host="h", command="c", started="")
     _done(Settings(), "limits set", entry, (), (), Afterwards())

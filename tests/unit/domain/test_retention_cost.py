@@ -18,6 +18,7 @@ from monops.domain.retention import (
     shown_full,
     shown_time,
     size_warnings,
+    unread,
     wanted_bytes,
 )
 
@@ -33,11 +34,19 @@ USAGE = Usage(blocks=2 * GIB, log=GIB, samples_a_second=10_000, bytes_a_sample=1
         ("1w", "604800", ""),
         ("512MiB", "", str(512 * 2**20)),
         ("4w2d or 1TiB", str(30 * 86400), str(2**40)),
+        ("15d or 1GiB476MiB", "1296000", str(1500 * 2**20)),
+        ("1KiB512B", "", "1536"),
+        ("15d or 80%", "1296000", ""),
         ("", "", ""),
     ],
 )
 def test_what_the_server_shows_has_one_way_of_writing(shown: str, time: str, size: str) -> None:
     assert canonical(shown) == {"time": time, "size": size}
+
+
+def test_what_is_neither_a_time_nor_a_size_is_not_taken_for_one() -> None:
+    assert unread("15d or 80%") == ("80%",)
+    assert unread("15d or 1GiB476MiB") == ()
 
 
 @pytest.mark.parametrize("text", ["5x", "", "300y", "1m", "-3d", "1.5d", "30 d"])

@@ -93,6 +93,12 @@ def test_a_folder_that_went_away_meanwhile_is_a_store_error(store: DirectoryStor
         write()
 
 
+def test_a_folder_that_the_kernel_does_not_let_anybody_make_is_a_store_error() -> None:
+    with pytest.raises(StoreError, match="cannot create in /proc/nosuch/backups") as error:
+        DirectoryStore("/proc/nosuch/backups").prepare()
+    assert error.value.remedy
+
+
 def test_a_file_in_the_place_of_the_folder_is_denied(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     for path in ("file", "file/below"):

@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 from tests.fakes.change_world import CONFIG, FOLDER, ChangeWorld, Obedient
+from tests.fakes.fake_engine import container
 from tests.fakes.fake_outside import Killed
 
 from monops.domain.errors import Refused, UsageFault
 from monops.domain.ports import Mount
+from monops.domain.scale import LABEL
 from monops.ops.change import apply
 from monops.ops.change_recover import recover
 from monops.ops.change_undo import plan_undo
@@ -172,6 +174,15 @@ def test_whatever_may_name_a_secret_keeps_it(world: ChangeWorld, lines: str, say
     assert any(says in one for one in plan.warnings)
 
 
+def test_a_secret_stays_while_copies_of_this_prometheus_name_it(world: ChangeWorld) -> None:
+    apply(world.shop(), plan_set(world.shop(), ASKED, nobody))
+    world.world.engine.add(replace(container("prometheus-b", "b"), labels={LABEL: "shard=0 replica=b"}))
+    plan = plan_remove(world.shop(), None)
+    assert [edit.path for edit in plan.edits] == [CONFIG]
+    assert any(f"{SECRET} stays: p-prometheus-b-1, which is made of p-prometheus-1, names" in one
+               for one in plan.warnings)  # fmt: skip
+
+
 def test_a_secret_that_is_not_the_stacks_own_stays(world: ChangeWorld) -> None:
     world.files.texts[f"{FOLDER}/mine"] = "x"
     entry = "remote_write: [{url: 'http://x/', basic_auth: {password_file: /etc/prometheus/mine}}]"
@@ -189,12 +200,12 @@ def test_a_path_is_here_only_if_a_folder_of_this_machine_has_it(world: ChangeWor
         Mount(type="volume", name="data", source="/v", destination="/prometheus"),
     )
     raw = {"HostConfig": {"Tmpfs": {"/etc/prometheus/secrets": ""}}}
-    container = replace(world.running, mounts=mounts, raw=raw)
-    assert on_this_machine(container, "/run/secrets/a") == "/stack/secrets/prometheus/a"
-    assert on_this_machine(container, "/etc/prometheus/x/../a") == "/stack/a"
-    assert on_this_machine(container, "/etc/prometheus/secrets/a") is None
-    assert on_this_machine(container, "/prometheus/a") is None
-    assert on_this_machine(container, "/elsewhere") is None
+    found = replace(world.running, mounts=mounts, raw=raw)
+    assert on_this_machine(found, "/run/secrets/a") == "/stack/secrets/prometheus/a"
+    assert on_this_machine(found, "/etc/prometheus/x/../a") == "/stack/a"
+    assert on_this_machine(found, "/etc/prometheus/secrets/a") is None
+    assert on_this_machine(found, "/prometheus/a") is None
+    assert on_this_machine(found, "/elsewhere") is None
 
 
 # --- the first samples -----------------------------------------------------------------------------

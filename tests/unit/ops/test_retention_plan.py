@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from tests.fakes.change_world import COMPOSE, CONFIG, FOLDER, TEXT, ChangeWorld
+from tests.fakes.fake_engine import FakePrometheus
 
 from monops.domain.change import Means, Plan, Site
 from monops.domain.errors import Refused, UsageFault
 from monops.domain.ports import Mount
-from monops.ops.change import apply
+from monops.ops.change import TakenBack, apply
+from monops.ops.change_undo import plan_undo
 from monops.ops.retention import plan_retention, see_retention
+from monops.ops.retention_look import measured_rate
 
 IN_FILE = "global: {}\nstorage:\n  tsdb:\n    retention:\n      time: 20d # here\n"
 WITHOUT = TEXT.replace("      - --storage.tsdb.retention.time=30d\n", "")
@@ -223,6 +226,66 @@ def test_blocks_over_a_size_go_oldest_first(made: Callable[..., ChangeWorld]) ->
         write_block(world, number, hours_ago=hours, size=600_000)
     plan = planned(world, time="30d", size="1MB")
     assert any(one.startswith("Prometheus deletes 2 of 3 blocks for good") for one in plan.warnings)
+
+
+def test_the_log_counts_as_much_as_the_blocks(made: Callable[..., ChangeWorld]) -> None:
+    world = made()
+    for number, hours in enumerate((96, 48)):
+        write_block(world, number, hours_ago=hours, size=500_000)
+    assert not any("for good" in one for one in planned(world, size="1MB").warnings)
+    (world.root / "data" / "wal").mkdir()
+    (world.root / "data" / "wal" / "00000000").write_bytes(b"x" * 100_000)
+    plan = planned(world, size="1MB")
+    assert any(one.startswith("Prometheus deletes 1 of 2 blocks for good") for one in plan.warnings)
+    assert "nothing that is stored is lost" not in plan.steps[0].interrupts
+
+
+def test_a_change_that_deletes_and_does_not_work_says_what_is_gone(made: Callable[..., ChangeWorld]) -> None:
+    world = made()
+    write_block(world, 0, hours_ago=24 * 20, size=1000)
+    write_block(world, 1, hours_ago=4, size=1000)
+    with pytest.raises(TakenBack, match="taken back, but what Prometheus has deleted does not come back"):
+        apply(world.shop(), planned(world, time="13d"), within=timedelta(seconds=30))
+
+
+def test_an_undo_that_deletes_says_so_and_in_which_direction_it_goes(made: Callable[..., ChangeWorld]) -> None:
+    world = made(compose=TEXT.replace("=30d", "=3d"))
+    apply(world.shop(), planned(world, time="30d"), within=timedelta(seconds=30))
+    assert plan_undo(world.shop(), FOLDER, None).warnings == ()
+    write_block(world, 0, hours_ago=24 * 20, size=1000)
+    write_block(world, 1, hours_ago=4, size=1000)
+
+    plan = plan_undo(world.shop(), FOLDER, None)
+
+    assert plan.title == "undo: retention of Prometheus: time 30d → 3d"
+    assert plan.warnings[0].startswith("Prometheus deletes 1 of 2 blocks for good")
+    assert "--backup" in plan.warnings[1]
+    assert plan.loses
+    apply(world.shop(), plan, within=timedelta(seconds=30))
+    assert plan_undo(world.shop(), FOLDER, 2).title == "redo: retention of Prometheus: time 3d → 30d"
+
+
+def test_a_retention_that_is_not_understood_is_unknown(made: Callable[..., ChangeWorld]) -> None:
+    world = made()
+    world.prometheus.retention = "30d or 80%"
+    seen = see_retention(world.shop())
+    assert seen.kept == {"time": "2592000", "size": ""}
+    assert any("80%" in line for line in seen.look.unknown)
+
+
+def test_blanks_around_a_value_are_not_written(made: Callable[..., ChangeWorld]) -> None:
+    assert "retention.time=20d\n" in str(planned(made(), time=" 20d ").edits[0].after)
+
+
+def test_growth_is_measured_over_the_longest_time_that_the_data_cover() -> None:
+    class Young(FakePrometheus):
+        """It has been asked for ten minutes, and not for an hour."""
+
+        def query(self, promql: str, at: float) -> tuple[tuple[Mapping[str, str], float], ...]:
+            return (({}, 229.0),) if "[10m]" in promql and "offset 10m" in promql else ()
+
+    assert measured_rate(Young(), 0.0) == 229.0
+    assert measured_rate(FakePrometheus(), 0.0) is None
 
 
 def test_a_size_that_the_volume_does_not_have_is_refused(made: Callable[..., ChangeWorld]) -> None:

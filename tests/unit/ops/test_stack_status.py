@@ -189,3 +189,27 @@ def test_the_cause_is_said_before_what_followed_from_it_and_nothing_twice() -> N
 def test_without_an_error_the_last_line_counts_and_without_a_line_nothing() -> None:
     assert last_words(["one", "two", " ", ""]) == "two"
     assert last_words([]) == ""
+
+
+@pytest.mark.parametrize(
+    ("line", "cause"),
+    [
+        # As Prometheus 3.5.3 and node exporter 1.9.1 print it, before the help with all their flags.
+        (
+            'Error parsing command line arguments: not a valid duration string: " 20d"',
+            'not a valid duration string: " 20d"',
+        ),
+        (
+            "node_exporter: error: unknown long flag '--nosuch', try --help",
+            "unknown long flag '--nosuch', try --help",
+        ),
+    ],
+)
+def test_a_refused_flag_is_said_and_not_the_help_behind_it(line: str, cause: str) -> None:
+    usage = [
+        line,
+        "usage: prometheus [<flags>]",
+        *["  --flag  text"] * 200,
+        "One of: [debug, info, warn, error]",
+    ]
+    assert last_words(usage) == cause

@@ -51,7 +51,7 @@ def COMMAND(  # noqa: N802 - the name by which commands are found
     wiring = Wiring(settings)
     end = wiring.outside().clock.now().timestamp() if at is None else _moment(at)
     span = _span(promql, length, step, end)
-    prometheus = wiring.live().prometheus()
+    prometheus = wiring.live().layer()
     if span.every:
         answer = prometheus.evaluate_range(promql, span.start, span.end, span.every)
     else:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
 from typing import Any
 
 import click
 
+from monops.cli.backup_first import BACKUP, PLACE, backup_first
 from monops.cli.settings import Settings
 from monops.cli.show import show_json, show_lines, table
 from monops.cli.show_change import DRY_RUN, EPILOG, WAIT, YES, carry_out
 from monops.cli.wiring import Wiring
-from monops.domain.errors import Refused
 from monops.domain.exits import Exit
 from monops.domain.retention import (
     ASSUMED_BYTES_A_SAMPLE,
@@ -54,8 +53,8 @@ def show(settings: Settings) -> int:
 @COMMAND.command("set", epilog=EPILOG)
 @click.option("--time", metavar="DURATION", help="As Prometheus writes it: 30d, 12h, 1y.")
 @click.option("--size", metavar="SIZE", help="50GB, 512MB: B to EB, powers of 1024, as Prometheus reads it.")
-@click.option("--backup", is_flag=True, help="Back Prometheus up first (to the configured destination, or --to).")
-@click.option("--to", "place", metavar="DEST", help="Where --backup goes.")
+@BACKUP
+@PLACE
 @DRY_RUN
 @YES
 @WAIT
@@ -88,26 +87,8 @@ def set_(
             dry_run=dry_run,
             yes=yes,
             seconds=seconds,
-            before=_backup(settings, place) if backup or place else None,
+            first=backup_first(settings, is_wanted=backup, place=place),
         )
-
-
-def _backup(settings: Settings, place: str | None) -> Callable[[], None]:
-    def back_up() -> None:
-        """Raises Refused where the backup is not whole: then nothing is deleted either."""
-        from contextlib import redirect_stdout
-        from sys import stderr
-
-        from monops.cli.commands.backup import COMMAND as BACKUP
-
-        words = ["prometheus", *(["--to", place] if place else [])]
-        # Its result is not this command's.
-        with click.Context(BACKUP, info_name="backup", obj=settings) as context, redirect_stdout(stderr):
-            code = BACKUP.invoke(BACKUP.make_context("backup", words, parent=context))
-        if code:
-            raise Refused("the backup is not whole, so nothing was changed", remedy="monops backup prometheus")
-
-    return back_up
 
 
 def _lines(seen: Retention) -> list[str]:

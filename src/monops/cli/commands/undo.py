@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from monops.cli.backup_first import BACKUP, PLACE, backup_first
 from monops.cli.settings import Settings
 from monops.cli.show_change import DRY_RUN, EPILOG, WAIT, YES, carry_out
 from monops.cli.wiring import Wiring
@@ -12,12 +13,20 @@ from monops.ops.change_undo import home, plan_undo
 
 @click.command("undo", epilog=EPILOG + " 10 there is no such change.")
 @click.argument("change", type=click.IntRange(1), required=False, metavar="[ID]")
+@BACKUP
+@PLACE
 @DRY_RUN
 @YES
 @WAIT
 @click.pass_obj
 def COMMAND(  # noqa: N802 - the name by which commands are found
-    settings: Settings, change: int | None, dry_run: bool, yes: bool, seconds: int
+    settings: Settings,
+    change: int | None,
+    backup: bool,
+    place: str | None,
+    dry_run: bool,
+    yes: bool,
+    seconds: int,
 ) -> int:
     """Take back the last change, or that of ID (see: monops history).
 
@@ -34,4 +43,5 @@ def COMMAND(  # noqa: N802 - the name by which commands are found
             dry_run=dry_run,
             yes=yes,
             seconds=seconds,
+            first=backup_first(settings, is_wanted=backup, place=place),
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from monops.domain.facts.alerting import AlertmanagerStatus, Silence
 from monops.domain.facts.docker import Disk, EngineInfo, ListeningSocket, OpenChange, SeenContainer
 from monops.domain.facts.grafana import Dashboard, DataSource, GrafanaHealth
-from monops.domain.facts.prometheus import Build, Rule, RuleGroup, Runtime, Target, TargetFile
+from monops.domain.facts.prometheus import Build, Part, Rule, RuleGroup, Runtime, Target, TargetFile
 from monops.domain.facts.snapshot import Facts
 from monops.domain.facts.unknown import IsUnknown, Unknown, known
 
@@ -25,6 +25,7 @@ __all__ = [
     "IsUnknown",
     "ListeningSocket",
     "OpenChange",
+    "Part",
     "Rule",
     "RuleGroup",
     "Runtime",

@@ -67,6 +67,19 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One of several Prometheus."""
+
+    #: `shard=2 replica=a`.
+    words: str
+    container: str
+    #: None where it does not answer.
+    targets: tuple[Target, ...] | None
+    #: Why not.
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """An alerting or recording rule as the server has loaded it."""
 

@@ -10,7 +10,7 @@ from typing import Any
 from monops.domain.facts.alerting import AlertmanagerStatus, Silence
 from monops.domain.facts.docker import Disk, EngineInfo, OpenChange, SeenContainer
 from monops.domain.facts.grafana import Dashboard, DataSource, GrafanaHealth
-from monops.domain.facts.prometheus import Build, RuleGroup, Runtime, Target, TargetFile
+from monops.domain.facts.prometheus import Build, Part, RuleGroup, Runtime, Target, TargetFile
 from monops.domain.facts.unknown import IsUnknown, Unknown
 from monops.domain.ports import Network, RoutedAlert, RuleAlert, Series, Volume
 
@@ -63,6 +63,9 @@ class Facts:
     prometheus_flags: Mapping[str, str] | Unknown = _NEVER
     #: The configuration in force, secrets replaced by `<secret>`.
     prometheus_config: str | Unknown = _NEVER
+    #: Of several Prometheus each, the first one first; () where there is one.
+    prometheus_parts: tuple[Part, ...] | Unknown = _NEVER
+    #: Of all of them together.
     prometheus_targets: tuple[Target, ...] | Unknown = _NEVER
     #: scrape pool -> how many discovered targets relabelling dropped.
     prometheus_dropped: Mapping[str, int] | Unknown = _NEVER

@@ -24,6 +24,10 @@ class EditedFiles(Protocol):
         """Where the path leads, links followed."""
         ...
 
+    def matching(self, pattern: str) -> tuple[str, ...]:
+        """The paths that a pattern with `*` names, sorted; () for none."""
+        ...
+
     def disk(self, path: str) -> tuple[int, int] | None:
         """(free for this user, in all) bytes of the file system that has the path; None where it is not here."""
         ...
@@ -83,12 +87,20 @@ class ProjectCompose(Protocol):
         """Service -> what its container's config-hash label should be; of these paths other texts than on disk."""
         ...
 
+    def has_image(self, image: str) -> bool:
+        """Whether it is on the engine's machine."""
+        ...
+
     def make(self, services: Sequence[str], *, anew: bool = False, start: bool = True) -> None:
         """`up` of these services alone: anew where they are not as the files say, or always; does not wait for
         health. Without `start` they are made and not started."""
         ...
 
     def restart_only(self, services: Sequence[str]) -> None: ...
+
+    def remove(self, containers: Sequence[str]) -> None:
+        """Takes away stopped containers, of services that the files no longer have. Their volumes stay."""
+        ...
 
     def post(self, service: str, url: str) -> str:
         """An empty POST from inside the service's container; "" where it was taken, else what was answered."""

@@ -113,6 +113,10 @@ class Prometheus(Protocol):
         """How many blocks it has loaded, or None if it does not say."""
         ...
 
+    def targets(self) -> tuple[ScrapeTarget, ...]:
+        """The active ones."""
+        ...
+
     def metrics(self) -> str:
         """What it says of itself at `/metrics`."""
         ...

@@ -6,9 +6,17 @@ from collections.abc import Mapping
 
 from monops.domain.ports import Container
 from monops.domain.retention import canonical
+from monops.ops.retention_look import deletions, look
 from monops.ops.workshop import Workshop
 
 
 def read(shop: Workshop, container: Container) -> Mapping[str, str]:
     """`time` and `size` in one way of writing. Raises ServiceUnreachable."""
     return canonical(shop.outside.services.prometheus(container).status().retention)
+
+
+def loses(shop: Workshop, container: Container, wanted: Mapping[str, str]) -> tuple[str, ...]:
+    """What goes for good once `wanted` holds. Raises ServiceUnreachable."""
+    prometheus = shop.outside.services.prometheus(container)
+    found = look(shop, container, prometheus)
+    return deletions(found, canonical(prometheus.status().retention), wanted, shop.outside.clock.now())

@@ -1,0 +1,55 @@
+"""Published ports for those of several Prometheus that have none yet."""
+
+from __future__ import annotations
+
+import re
+
+from monops.domain.yaml_edit import value_at
+from monops.ops.scale_look import Layout
+from monops.ops.workshop import Workshop
+
+#: A published port as Compose writes it: `${BIND_ADDRESS:?is in .env}:${PROMETHEUS_PORT:?is in .env}:9090`.
+_PORT = re.compile(
+    r"(?P<host>(?:(?:\$\{[^}]*\}|[^:$]+|\[[^\]]*\]):)?)(?P<public>\$\{[^}]*\}|\$\w+|\d+):(?P<inside>\d+)"
+)
+#: How far behind Prometheus's own port the others begin to look for one.
+_NEXT = 101
+
+
+class Ports:
+    """Published ports for those that have none yet."""
+
+    def __init__(self, shop: Workshop, at: Layout, plain: str, first_port: int | None) -> None:
+        services = shop.bench.compose(at.site).model({at.compose: plain}).get("services") or {}
+        self._taken = {
+            int(port["published"])
+            for service in services.values()
+            for port in service.get("ports") or ()
+            if str(port.get("published", "")).isdigit()
+        }
+        own = [port for port in services[at.service].get("ports") or () if str(port.get("published", "")).isdigit()]
+        self._next = first_port or (int(own[0]["published"]) if own else 9090) + _NEXT
+        self._host = f"{own[0]['host_ip']}:" if own and own[0].get("host_ip") else "127.0.0.1:"
+        declared = value_at(plain, ("services", at.service), file=at.compose).get("ports") or []
+        written = _PORT.fullmatch(str(declared[0])) if declared else None
+        if written is not None:
+            self._host = written["host"]
+        self._before = {} if first_port else _ports_before(at)
+
+    def of(self, service: str, inside: int) -> str:
+        """The one that it has; else the next free one."""
+        if service in self._before:
+            return self._before[service]
+        while self._next in self._taken:
+            self._next += 1
+        self._taken.add(self._next)
+        return f"{self._host}{self._next}:{inside}"
+
+
+def _ports_before(at: Layout) -> dict[str, str]:
+    found = {}
+    for name in at.others:
+        ports = value_at(at.text, ("services", name), file=at.compose).get("ports") or []
+        if ports:
+            found[name] = str(ports[0])
+    return found
