@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from monops.domain.errors import ServiceError
-from monops.domain.facts import Build, Rule, RuleGroup, Runtime, Target
+from monops.domain.errors import EngineError, ServiceError
+from monops.domain.facts import Build, Part, Rule, RuleGroup, Runtime, Target, Unknown
 from monops.domain.ports import RuleAlert, Series
 from monops.domain.ports.inspection import Reader
 from monops.domain.units import parse_duration
@@ -28,8 +28,10 @@ _HOUR = 3600
 class PrometheusInspector:
     """A Prometheus and what it says of itself."""
 
-    def __init__(self, asked: Asked) -> None:
+    def __init__(self, asked: Asked, unseen: Unknown | None = None) -> None:
+        """`unseen`: why nobody knows whether there are others beside it."""
         self._asked = asked
+        self._unseen = unseen
 
     def readers(self) -> Mapping[str, Reader]:
         return {
@@ -38,7 +40,7 @@ class PrometheusInspector:
             "prometheus_runtime": self._runtime,
             "prometheus_flags": lambda: {str(k): str(v) for k, v in self._data("status/flags").items()},
             "prometheus_config": lambda: str(self._data("status/config").get("yaml", "")),
-            "prometheus_parts": lambda: (),
+            "prometheus_parts": self._parts,
             "prometheus_targets": self._targets,
             "prometheus_dropped": self._dropped,
             "prometheus_rules": self._rules,
@@ -55,6 +57,11 @@ class PrometheusInspector:
         if not isinstance(data, dict):
             raise ServiceError(f"{self._asked.name} answers /api/v1/{path} in an unknown form", remedy="")
         return data
+
+    def _parts(self) -> tuple[Part, ...]:
+        if self._unseen is not None:
+            raise EngineError(self._unseen.reason, remedy=self._unseen.remedy)
+        return ()
 
     def _runtime(self) -> Runtime:
         data = self._data("status/runtimeinfo")

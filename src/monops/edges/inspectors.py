@@ -84,7 +84,8 @@ class AllInspectors:
 
     def _prometheus(self, containers: object) -> Inspector:
         """Several are asked as one."""
-        first = PrometheusInspector(self._ask("prometheus", containers))
+        unseen = containers if isinstance(containers, Unknown) else None
+        first = PrometheusInspector(self._ask("prometheus", containers), unseen)
         found = [(label, name, PrometheusInspector(asked)) for label, name, asked in self._parts(containers)]
         others = [one for one in found if instance_of(one[0]) is not None]
         rules = next((inspector for label, _, inspector in found if label == RULES), None)

@@ -11,7 +11,7 @@ import json
 import shlex
 import tarfile
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -52,7 +52,7 @@ class ContainerTools(DockerClient):
         with self._running(f"run {words[0]} in {found.name}"):
             api = self._connected()
             made = api.exec_create(found.id, list(words), stdout=True, stderr=True)["Id"]
-            output = bytes(api.exec_start(made)).decode(errors="replace")
+            output = _in_order(api.exec_start(made, demux=True))
             code = api.exec_inspect(made).get("ExitCode")
         return self._told(words, found, Helper(exit_code=-1 if code is None else int(code), output=output))
 
@@ -74,7 +74,7 @@ class ContainerTools(DockerClient):
                 api.put_archive(made, "/", packed(files))
                 api.start(made)
                 code = int(api.wait(made, timeout=60)["StatusCode"])
-                output = bytes(api.logs(made, stdout=True, stderr=True)).decode(errors="replace")
+                output = _in_order([api.logs(made, stdout=out, stderr=not out) for out in (True, False)])
             finally:
                 with contextlib.suppress(MonopsError, not_found()):
                     api.remove_container(made, force=True, v=True)
@@ -106,6 +106,11 @@ class ContainerTools(DockerClient):
                 remedy=f"docker exec {found.name} {shlex.join(words)}",
             )
         return helper
+
+
+def _in_order(streams: Iterable[bytes | None]) -> str:
+    """What is checked, on one stream, before what is wrong, on the other: the engine mixes them as they arrive."""
+    return "".join(bytes(one or b"").decode(errors="replace") for one in streams)
 
 
 def packed(files: Mapping[str, bytes]) -> bytes:

@@ -12,18 +12,26 @@ from monops.domain.finding import Severity
 from monops.domain.lint.problem import Problem
 
 _CHECKED = re.compile(r"^Checking '?([^'\n]+?)'?(?:\s+(?:SUCCESS|FAILED).*)?$")
+_NAMED = re.compile(r"^(?:FAILED: )?(?:parsing YAML file )?(\S+?): ")
 _PLACE = re.compile(r"(?:^|[ ,:])(?:line )?(\d+):\d+: |\bline (\d+)\b")
 
 
 def of_output(id_: str, text: str, path_of: Callable[[str], str], otherwise: str) -> Iterator[Problem]:
-    """One problem for each thing that the tool refuses. `path_of`: the tool's path -> the person's."""
+    """One problem for each thing that the tool refuses. `path_of`: the tool's path -> the person's.
+
+    promtool says on one stream what it checks and on the other what is wrong, so "Checking b.yml" may come before the
+    faults of a.yml: a line that begins with a file's name is of that file.
+    """
     file, is_bad = otherwise, False
     found: list[tuple[str, str]] = []
+    names = {checked[1] for raw in text.splitlines() if (checked := _CHECKED.match(raw.strip()))}
     for raw in text.splitlines():
         line = raw.strip()
         checked = _CHECKED.match(line)
         if checked:
             file, is_bad = path_of(checked[1]), False
+        elif (named := _NAMED.match(line)) and named[1] in names:
+            file = path_of(named[1])
         head, failed, said = line.partition("FAILED")
         if failed and (checked or not head):
             is_bad, line = True, said.lstrip(" :")
