@@ -15,7 +15,7 @@ from tests.fakes.fake_engine import FakePrometheus, FakeServices, container
 from tests.fakes.fake_outside import Life, World
 
 from monops.domain.change import Entry, Site
-from monops.domain.errors import ConfigurationError, Locked, Refused
+from monops.domain.errors import ConfigurationError, EditedMeanwhile, Locked, Refused
 from monops.domain.limits import NAMES, declared
 from monops.domain.ports import Container, Helper, Mount, PrometheusStatus
 from monops.ops.workshop import Workshop
@@ -77,7 +77,7 @@ class MemoryFiles:
     ) -> None:
         self.life.act(f"write {path}")
         if self.texts.get(path) not in expected:
-            raise Refused(f"{path} was edited meanwhile", remedy="look")
+            raise EditedMeanwhile(f"{path} was edited meanwhile", remedy="look")
         if text is None:
             self.texts.pop(path, None)
         else:

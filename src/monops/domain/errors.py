@@ -120,6 +120,10 @@ class Refused(MonopsError):
     """monops declines, because something would be lost."""
 
 
+class EditedMeanwhile(Refused):
+    """A file is neither what monops read nor what it wrote: somebody else's edit, which is not to be lost."""
+
+
 class Terminated(BaseException):
     """SIGTERM arrived; what was stopped is started again while this travels up.
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from monops.domain.change import is_torn
 from monops.domain.editing import opened
-from monops.domain.errors import ConfigurationError, MonopsError, Refused
+from monops.domain.errors import ConfigurationError, EditedMeanwhile, MonopsError, Refused
 
 
 class LocalEditedFiles:
@@ -91,7 +91,7 @@ class LocalEditedFiles:
             )
         )
         if found not in expected and not torn:
-            raise Refused(
+            raise EditedMeanwhile(
                 f"{path} was edited meanwhile: it is not what monops read", remedy="look at it, then run monops again"
             )
         if found == text:

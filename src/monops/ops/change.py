@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from monops.domain.change import Entry, FileEdit, Plan, State, next_id
-from monops.domain.errors import EngineUnreachable, MonopsError, Refused
+from monops.domain.errors import EditedMeanwhile, EngineUnreachable, MonopsError, Refused
 from monops.domain.ports.changing import Changes
 from monops.ops.change_steps import take_over, wait_until_taken
 from monops.ops.workshop import Workshop
@@ -77,7 +77,7 @@ def carry_on(shop: Workshop, changes: Changes, entry: Entry) -> Entry:
         done = entry.at(State.DONE, ended=_now(shop))
         changes.save(done)
     except MonopsError as error:
-        if state is State.PREPARED and not written:
+        if isinstance(error, EditedMeanwhile) and state is State.PREPARED and not written:
             changes.save(entry.at(State.ROLLED_BACK, reason=error.message, ended=_now(shop)))
             raise TakenBack(f"{error.message}; nothing was changed", remedy=f"{entry.command}") from error
         failed = _tried_to_take_back(shop, changes, entry.at(state), error.message)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from monops.domain.change import FileEdit, Means, Plan
-from monops.domain.errors import ConfigurationError, MonopsError, Refused
+from monops.domain.errors import ConfigurationError, EditedMeanwhile, MonopsError, Refused
 from monops.domain.nearest import listed
 from monops.domain.rebuild import without_secret
 from monops.domain.scale import LABEL, instance_of, own_file, scale_of
@@ -35,7 +35,7 @@ def check(shop: Workshop, plan: Plan) -> tuple[str, ...]:
     for edit in plan.edits:
         shop.files.check_writable(edit.path, in_place=edit.in_place)
         if shop.files.read(edit.path) != edit.before:
-            raise Refused(f"{edit.path} was edited meanwhile", remedy="look at it, then run monops again")
+            raise EditedMeanwhile(f"{edit.path} was edited meanwhile", remedy="look at it, then run monops again")
         if not edit.made_of and edit.before is not None and own_file(edit.path) != edit.path:
             raise Refused(
                 f"{edit.path} is made of {own_file(edit.path)} by `monops scale set`, so this edit would be lost",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -121,6 +122,25 @@ def test_a_file_that_was_edited_meanwhile_is_left_alone(world: ChangeWorld) -> N
     assert state(world) == "rolled back"
     assert world.docker.made == []
     assert error.value.remedy == "monops x"
+
+
+def test_a_file_that_was_torn_while_it_was_written_in_place_is_put_right(world: ChangeWorld) -> None:
+    """A full disk in the middle of a write: nothing was written whole, and not nothing either."""
+    shop = world.shop()
+    edit = FileEdit(path=CONFIG, before="global: {}\n", after="global: {a: 1}\n", in_place=True)
+    original = world.files.replace
+
+    def replace_(path: str, text: str | None, **more: Any) -> None:
+        if text == edit.after:
+            world.files.texts[CONFIG] = "global: {a"
+            raise Refused(f"cannot write {path}: No space left on device", remedy="df -h")
+        more["expected"] = (*more["expected"], "global: {a")
+        original(path, text, **more)
+
+    world.files.replace = replace_  # type: ignore[method-assign]
+    with pytest.raises(TakenBack, match="No space left on device; the change was taken back"):
+        apply(shop, plan_of(world, edit, means=Means.RELOAD), within=WITHIN)
+    assert world.files.texts[CONFIG] == "global: {}\n"
 
 
 def test_an_edit_during_the_change_survives_its_way_back(world: ChangeWorld) -> None:
