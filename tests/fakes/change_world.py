@@ -14,7 +14,7 @@ import yaml
 from tests.fakes.fake_engine import FakePrometheus, FakeServices, container
 from tests.fakes.fake_outside import Life, World
 
-from monops.domain.change import Entry, Site
+from monops.domain.change import Entry, FileEdit, Means, Plan, Site, Step
 from monops.domain.errors import ConfigurationError, EditedMeanwhile, Locked, Refused
 from monops.domain.limits import NAMES, declared
 from monops.domain.ports import Container, Helper, Mount, PrometheusStatus
@@ -296,3 +296,8 @@ class ChangeWorld:
     @property
     def running(self) -> Container:
         return self.world.engine.container("p-prometheus-1")
+
+
+def plan_of(world: ChangeWorld, *edits: FileEdit, means: Means = Means.RECREATE) -> Plan:
+    step = Step(means=means, service="prometheus", interrupts="nothing")
+    return Plan(site=world.site, title="t", values=(), edits=edits, steps=(step,))

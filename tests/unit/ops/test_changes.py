@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.fakes.change_world import COMPOSE, CONFIG, FOLDER, TEXT, ChangeWorld, FakeTools
+from tests.fakes.change_world import COMPOSE, CONFIG, FOLDER, ChangeWorld, FakeTools, plan_of
 from tests.fakes.fake_outside import Killed
 
 from monops.domain.change import Entry, FileEdit, Means, Plan, State, Step, Value
@@ -193,11 +193,6 @@ def test_one_change_at_a_time(world: ChangeWorld) -> None:
 # --- before anything is touched --------------------------------------------------------------------
 
 
-def plan_of(world: ChangeWorld, *edits: FileEdit, means: Means = Means.RECREATE) -> Plan:
-    step = Step(means=means, service="prometheus", interrupts="nothing")
-    return Plan(site=world.site, title="t", values=(), edits=edits, steps=(step,))
-
-
 def test_what_would_move_another_service_too_is_refused(world: ChangeWorld) -> None:
     edit = FileEdit(path=f"{FOLDER}/.env", before=None, after="KEEP_FOR=2\n")
     with pytest.raises(Refused, match="would change other too"):
@@ -275,49 +270,6 @@ def test_a_disk_that_is_full_does_not_stop_the_way_back(world: ChangeWorld) -> N
     recover(world.shop(), FOLDER)
     assert state(world) == "rolled back"
     is_whole(world)
-
-
-def test_a_reload_that_the_server_refuses_is_taken_back(world: ChangeWorld) -> None:
-    edit = FileEdit(path=CONFIG, before="global: {}\n", after="refused: 1\n")
-    with pytest.raises(TakenBack, match="prometheus refuses its configuration"):
-        apply(world.shop(), plan_of(world, edit, means=Means.RELOAD), within=WITHIN)
-    assert world.files.texts[CONFIG] == "global: {}\n"
-
-
-@pytest.mark.parametrize(
-    ("says", "level", "waits"),
-    [
-        # A remote storage that does not answer holds a reload up for a minute.
-        ('msg="Completed loading of configuration file" filename=p.yml', "info", 60),
-        ("", "info", 150),
-        ("", "warn", 0),
-    ],
-)
-def test_a_server_that_does_not_reload_by_http_is_sent_a_signal_and_waited_for(
-    world: ChangeWorld, says: str, level: str, waits: int
-) -> None:
-    world.reload = lambda: "HTTP/1.1 403"  # type: ignore[method-assign]
-    world.text = TEXT.replace("    command:\n", f"    command:\n      - --log.level={level}\n")
-    world.files.texts[COMPOSE] = world.text
-    world.make("prometheus")
-    engine, clock = world.world.engine, world.world.clock
-    begun = clock.monotonic()
-    engine.logs = lambda *_: (says,) if clock.monotonic() >= begun + 60 else ()  # type: ignore[method-assign]
-    edit = FileEdit(path=CONFIG, before="global: {}\n", after="global: {a: 1}\n")
-    apply(world.shop(), plan_of(world, edit, means=Means.RELOAD), within=WITHIN)
-    assert engine.signals == [("id-prometheus", "SIGHUP")]
-    assert waits <= clock.monotonic() - begun < waits + 10
-
-
-def test_a_server_that_logs_that_it_refuses_the_file_is_taken_at_its_word(world: ChangeWorld) -> None:
-    world.reload = lambda: "HTTP/1.1 403"  # type: ignore[method-assign]
-    engine = world.world.engine
-    refusal = 'level=ERROR source=main.go:1153 msg="Error reloading config" err="no such thing"'
-    engine.logs = lambda *_: (refusal,) if engine.signals else ()  # type: ignore[method-assign]
-    edit = FileEdit(path=CONFIG, before="global: {}\n", after="global: {a: 1}\n")
-    with pytest.raises(TakenBack, match="refuses its configuration: no such thing"):
-        apply(world.shop(), plan_of(world, edit, means=Means.RELOAD), within=WITHIN)
-    assert world.files.texts[CONFIG] == "global: {}\n"
 
 
 def test_limits_are_given_to_the_running_container_and_taken_back(world: ChangeWorld) -> None:
