@@ -28,8 +28,8 @@ _INCOMING = "monops-incoming"
 #: How long the first may take to scrape everything itself, before the others go.
 _READY_WITHIN = timedelta(minutes=5)
 _EVERY = timedelta(milliseconds=500)
-#: Of an instance's samples, the share that another must have to make it needless.
-_AS_GOOD = 0.98
+#: Scrapes of a target that another replica may have fewer of: each begins and ends the time in its own rhythm.
+_FEWER = 1
 _CHUNK = 1 << 20
 
 
@@ -144,16 +144,16 @@ def _chunks(reader: Reader) -> Iterator[bytes]:
 
 
 def _is_needless(block: Block, leaving: _Home, peers: Sequence[_Home]) -> bool:
-    """Whether another replica has the same scrapes of that time, but for a few."""
+    """Whether another replica has the same scrapes of that time."""
     if not peers:
         return False
     mine = _scrapes(leaving.prometheus, block)
-    total = sum(mine.values())
-    for peer in peers:
-        theirs = _scrapes(peer.prometheus, block)
-        if total and sum(min(count, theirs.get(key, 0.0)) for key, count in mine.items()) >= total * _AS_GOOD:
-            return True
-    return False
+    return any(has_the_same(mine, _scrapes(peer.prometheus, block)) for peer in peers)
+
+
+def has_the_same(mine: Mapping[tuple[str, str], float], theirs: Mapping[tuple[str, str], float]) -> bool:
+    """Whether of no target a gap would stay that `mine` could fill. Both: how often each target was scraped."""
+    return bool(mine) and all(theirs.get(target, 0.0) >= count - _FEWER for target, count in mine.items())
 
 
 def _scrapes(prometheus: Prometheus, block: Block) -> Mapping[tuple[str, str], float]:
