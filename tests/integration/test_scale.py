@@ -76,6 +76,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         made.before = made.texts()
         made.set(2, 2, "--first-port", str(made.first_port))
         made.scaled = time.time()
+        wait_until(lambda: shipped.monops.run("scale", "show").code == 0, "every target scraped twice")
         yield made
 
 
@@ -299,7 +300,7 @@ def test_undo_makes_several_of_one_again_and_one_of_several(scene: Scene) -> Non
     ran = shipped.monops.run("undo", "--yes")
     assert ran.code == 0, ran
     assert scene.shown()["shards"] == 2
-    assert shipped.monops.run("scale", "show").code == 0
+    wait_until(lambda: shipped.monops.run("scale", "show").code == 0, "every target scraped twice again")
     scene.set(1, 1)
     assert scene.shown()["shards"] == 1
 
