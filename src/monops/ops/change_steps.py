@@ -24,6 +24,8 @@ _SETTLES_WITHIN = 20.0
 _UNCHECKED_FOR = 2.0
 #: Prometheus writes its log to disk when it stops.
 _STOPS_WITHIN = timedelta(minutes=2)
+#: What leaves the container as it is: how often it ended before says nothing of the change, which may be its rescue.
+_LIVES_ON = (Means.RELOAD, Means.UPDATE)
 
 
 def take_over(shop: Workshop, site: Site, steps: Sequence[Step]) -> None:
@@ -86,13 +88,15 @@ def wait_until_taken(
     model = shop.bench.compose(site).model()
     steps = [step for step in steps if step.service in _declared(model)]
     deadline = clock.monotonic() + within.total_seconds()
+    lives_on = {step.service for step in steps if step.means in _LIVES_ON}
     restarts: dict[str, int] = {}
     well_since: float | None = None
     while True:
         states = _states(shop, model, site, steps)
         unwell = [one for one in states if not one.is_well]
         for one in unwell:
-            if one.is_hopeless or _loops(one, restarts):
+            is_hopeless = one.is_over if one.service in lives_on else one.is_hopeless
+            if is_hopeless or _loops(one, restarts):
                 raise ServiceError(_why(one), remedy=f"docker logs --tail 50 {one.container or one.service}")
         now = clock.monotonic()
         well_since = None if unwell else well_since if well_since is not None else now

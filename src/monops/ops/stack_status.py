@@ -52,11 +52,14 @@ class ServiceState:
         return self.state == "running" and self.health in ("healthy", "")
 
     @property
+    def is_over(self) -> bool:
+        """Whether the engine will not start it again by itself."""
+        return self.state in ("exited", "dead", "missing", "removing")
+
+    @property
     def is_hopeless(self) -> bool:
         """Whether waiting cannot help."""
-        if self.state in ("exited", "dead", "missing", "removing"):
-            return True
-        return self.state == "restarting" and self.restarts >= RESTARTS_THAT_ARE_A_LOOP
+        return self.is_over or (self.state == "restarting" and self.restarts >= RESTARTS_THAT_ARE_A_LOOP)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

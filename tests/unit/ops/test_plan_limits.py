@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -15,7 +16,7 @@ from tests.fakes.change_world import COMPOSE, FOLDER, ChangeWorld
 from monops.domain.change import Means, Plan, Site
 from monops.domain.errors import EngineError, NotFound, Refused, UsageFault
 from monops.domain.limits import BILLION, Wanted
-from monops.domain.ports import Probe
+from monops.domain.ports import Container, Probe
 from monops.ops.change import TakenBack, apply
 from monops.ops.change_check import check
 from monops.ops.change_undo import plan_undo
@@ -205,6 +206,35 @@ def test_one_that_was_killed_before_is_started_with_more(world: ChangeWorld) -> 
     world.world.engine.found[one.id] = replace(one, state="restarting")
     apply(world.shop(), plan)
     assert world.world.engine.acts[-2:] == ["stop p-prometheus-1", "start p-prometheus-1"]
+
+
+@pytest.mark.parametrize("is_enough", [True, False])
+def test_one_that_its_old_limit_kills_while_it_is_given_more_is_judged_by_how_it_fares_from_then_on(
+    world: ChangeWorld, is_enough: bool
+) -> None:
+    plan = planned(world, memory="3G")
+    engine, clock, given_at = world.world.engine, world.world.clock, [math.inf]
+    update, containers = engine.update, engine.containers
+
+    def updated(container_id: str, limits: Mapping[str, int]) -> None:
+        update(container_id, limits)
+        given_at[0] = clock.monotonic() if limits["Memory"] == 3 * GIB else math.inf
+
+    def lives(ids: Sequence[str]) -> tuple[Container, ...]:
+        """Ended nine times before; it is started again after ten seconds, and then ends each second or never."""
+        since = clock.monotonic() - given_at[0]
+        again = max(0, int(since) - 9) if since >= 0 else 0
+        state = "restarting" if since >= 0 and (since < 10 or not is_enough) else "running"
+        raw = {"RestartCount": 9 + (min(again, 1) if is_enough else again), "State": {"ExitCode": 137}}
+        return tuple(replace(one, state=state, raw={**one.raw, **raw}) for one in containers(ids))
+
+    engine.update, engine.containers = updated, lives  # type: ignore[method-assign]
+    if is_enough:
+        apply(world.shop(), plan)
+    else:
+        with pytest.raises(TakenBack, match="prometheus does not come up: it ended with 137, and again after each of"):
+            apply(world.shop(), plan)
+    assert limits_of(world)["Memory"] == (3 if is_enough else 2) * GIB
 
 
 def test_a_health_check_that_does_not_pass_any_more_is_waited_for_and_then_taken_back(world: ChangeWorld) -> None:
