@@ -35,14 +35,14 @@ def world(tmp_path: Path) -> ChangeWorld:
     return ChangeWorld(tmp_path)
 
 
-def looks(world: ChangeWorld, **fields: object) -> None:
+def looks(world: ChangeWorld, *, health: str) -> None:
     """Whatever is done to the container, the engine says this of it."""
-    containers, container = world.world.engine.containers, world.world.engine.container
-    world.world.engine.containers = lambda ids: tuple(  # type: ignore[method-assign]
-        replace(one, **fields)
-        for one in containers(ids)  # type: ignore[arg-type]
+    engine = world.world.engine
+    containers, container = engine.containers, engine.container
+    engine.containers = lambda ids: tuple(  # type: ignore[method-assign]
+        replace(one, health=health) for one in containers(ids)
     )
-    world.world.engine.container = lambda name: replace(container(name), **fields)  # type: ignore[method-assign, arg-type]
+    engine.container = lambda name_or_id: replace(container(name_or_id), health=health)  # type: ignore[method-assign]
 
 
 def retention(world: ChangeWorld, time: str = "7d") -> Plan:
