@@ -29,6 +29,8 @@ from monops.domain.yaml_nodes import Written, items_of
 
 _MADE_OF = "# monops: made of "
 _MARK = "__tmp_monops_shard"
+#: What Prometheus shows in a rule that does not say it.
+_FILLED_IN = {"separator": ";", "regex": "(.*)", "replacement": "$1", "action": "replace"}
 _ITSELF = re.compile(r"(?:localhost|127\.0\.0\.1):(\d+)")
 #: What Prometheus scrapes by where nothing is said.
 _SCRAPE_EVERY = "1m"
@@ -218,6 +220,27 @@ def shortest_interval(own: str, file: str) -> str:
         raise ConfigurationError(f"a scrape_interval in {file}: {error}", remedy=f"mend {file}") from error
 
 
+def jobs_in_force(running: str, own: str, *, file: str) -> frozenset[str]:
+    """The jobs whose relabelling in `own` is that of the running configuration: no edit of it waits to be read."""
+    now, wanted = (_relabelling(text, file) for text in (running, own))
+    return frozenset(job for job, rules in wanted.items() if now.get(job) == rules)
+
+
+def _relabelling(text: str, file: str) -> dict[str, list[dict[str, Any]]]:
+    """Job -> its rules without those of a shard, and without what Prometheus fills in when it shows them."""
+    jobs = written_at(text, ("scrape_configs",), file=file) if has(text, ("scrape_configs",), file=file) else None
+    found = {}
+    for job in items_of(jobs):
+        rules = items_of(job.get("relabel_configs")) if isinstance(job, dict) else []
+        rules = [_texts_of(rule) for rule in rules if isinstance(rule, dict)]
+        found[_read(job.get("job_name"))] = [
+            {key: value for key, value in rule.items() if value != _FILLED_IN.get(key)}
+            for rule in rules
+            if _MARK not in (rule.get("target_label"), *rule.get("source_labels", ()))
+        ]
+    return found
+
+
 def notifier_config(own: str, *, file: str) -> str | None:
     """What vmalert needs to send alerts where Prometheus sends them; None where that sends none. Raises Refused."""
     from monops.domain.yaml_write import block
@@ -255,8 +278,13 @@ def _rule_for_vmalert(rule: Any) -> Any:
     """
     if not isinstance(rule, dict):
         return rule
-    found: dict[str, Any] = {}
-    for key, value in rule.items():
-        is_text = key != "modulus" and not isinstance(value, list)
-        found[str(key)] = _read(value) if is_text else [_read(one) for one in items_of(value)] or value
-    return found
+    # Of a number in quotes vmalert would make none.
+    return _texts_of(rule) | {key: value for key, value in rule.items() if key == "modulus"}
+
+
+def _texts_of(rule: Mapping[str, Any]) -> dict[str, Any]:
+    """A rule of relabelling as Prometheus reads it."""
+    return {
+        str(key): [_read(one) for one in value] if isinstance(value, list) else _read(value)
+        for key, value in rule.items()
+    }

@@ -100,7 +100,7 @@ def plan_scale(shop: Workshop, at: Layout, wanted: Scale, *, first_port: int | N
         values=tuple(value for value in values if value.before != value.after),
         edits=tuple(edits),
         steps=steps,
-        expected=expected_of(shop, at, wanted) if edits else (),
+        expected=expected_of(shop, at, wanted, own) if edits else (),
         warnings=tuple(_warnings(at, wanted, rules, edits)) if edits else (),
     )
 

@@ -204,7 +204,8 @@ def test_the_name_of_a_container_that_looks_like_a_number_stays_that_name() -> N
 def test_an_inherited_value_keeps_its_tag_and_its_text(text: str) -> None:
     before = f"x: &x\n  a: {text}\n  b: 1\nc: *x\n"
     after = set_value(before, ("c", "b"), 2, file=FILE)
-    (_, x), (_, c) = yaml.compose(after).value
+    root: Any = yaml.compose(after)
+    (_, x), (_, c) = root.value
     assert [(node.tag, node.value) for _, node in x.value[:1]] == [(node.tag, node.value) for _, node in c.value[:1]]
     assert value_at(after, ("c", "b"), file=FILE) == 2
 
