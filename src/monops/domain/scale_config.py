@@ -29,7 +29,7 @@ from monops.domain.yaml_nodes import Written, items_of
 
 _MADE_OF = "# monops: made of "
 _MARK = "__tmp_monops_shard"
-#: What Prometheus shows in a rule that does not say it.
+#: What Prometheus shows in a rule that does not say it; what is empty it does not show.
 _FILLED_IN = {"separator": ";", "regex": "(.*)", "replacement": "$1", "action": "replace"}
 _ITSELF = re.compile(r"(?:localhost|127\.0\.0\.1):(\d+)")
 #: What Prometheus scrapes by where nothing is said.
@@ -234,7 +234,7 @@ def _relabelling(text: str, file: str) -> dict[str, list[dict[str, Any]]]:
         rules = items_of(job.get("relabel_configs")) if isinstance(job, dict) else []
         rules = [_texts_of(rule) for rule in rules if isinstance(rule, dict)]
         found[_read(job.get("job_name"))] = [
-            {key: value for key, value in rule.items() if value != _FILLED_IN.get(key)}
+            {key: value for key, value in rule.items() if value not in ("", _FILLED_IN.get(key))}
             for rule in rules
             if _MARK not in (rule.get("target_label"), *rule.get("source_labels", ()))
         ]

@@ -26,6 +26,7 @@ scrape_configs:
     relabel_configs:
       - {source_labels: [__meta_scrape], regex: yes, action: keep}
       - {target_label: shelf, replacement: 010}
+      - {target_label: secret, replacement: ''}
   - job_name: redis
 """
 #: As Prometheus shows it.
@@ -43,6 +44,9 @@ scrape_configs:
     regex: (.*)
     target_label: shelf
     replacement: "010"
+    action: replace
+  - separator: ;
+    target_label: secret
     action: replace
 - job_name: redis
   honor_timestamps: true
