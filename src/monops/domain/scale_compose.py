@@ -295,9 +295,13 @@ def _spliced(text: str, service: str, name: str, file: str) -> str:
     key = next(key for key, _ in reversed(services.value) if key.value == service)
     # At the key's own place: it may be in quotes.
     own = text[start : content_start(key, text)] + name + text[end_of(key, text) : end]
-    lines = [line for line in own.split(eol) if not line.lstrip().startswith("#")]
+    bare = eol.join(line for line in own.split(eol) if not line.lstrip().startswith("#"))
     place = max(end for _, end in _spans(text, [str(key.value) for key, _ in services.value], file))
-    return text[:place] + eol + eol + eol.join(lines) + text[place:]
+    found = text[:place] + eol + eol + bare + text[place:]
+    if written_at(found, ("services", name), file=file) == written_at(text, ("services", service), file=file):
+        return found
+    # A line of a text begins like a comment: all of them stay.
+    return text[:place] + eol + eol + own + text[place:]
 
 
 def _destination(mount: Any) -> str:
