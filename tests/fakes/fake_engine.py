@@ -12,6 +12,7 @@ from monops.domain.ports import (
     Alertmanager,
     Capacity,
     Container,
+    Discovered,
     Grafana,
     Helper,
     Listed,
@@ -170,6 +171,7 @@ class FakePrometheus:
     retention: str = "15d"
     blocks: Callable[[], int | None] = field(default=lambda: None)
     answers: dict[str, tuple[tuple[Mapping[str, str], float], ...]] = field(default_factory=dict)
+    found: Discovered = field(default_factory=lambda: Discovered(scraped=frozenset(), dropped=frozenset()))
 
     url = "http://prometheus"
 
@@ -196,7 +198,13 @@ class FakePrometheus:
         return self.blocks()
 
     def targets(self) -> tuple[ScrapeTarget, ...]:
-        return ()
+        return tuple(
+            ScrapeTarget(job=one.job, instance=one.address, url="", health="up", last_error="", last_scrape="")
+            for one in sorted(self.found.scraped)
+        )
+
+    def discovered(self) -> Discovered:
+        return self.found
 
     def metrics(self) -> str:
         return ""

@@ -89,6 +89,8 @@ def with_flag(text: str, service: str, flag: str, value: str, *, file: str, runn
         return set_value(text, path, [*running, added], file=file)
     command = value_at(text, path, file=file)
     words = _words(command, path, file)
+    if not words:
+        return set_value(text, path, [added], file=file)
     group = flag.rpartition(".")[0]
     relatives = [number for number, word in enumerate(words) if word.startswith(group)] if group else []
     relatives = relatives or [n for n, word in enumerate(words) if word.startswith("--storage.")]

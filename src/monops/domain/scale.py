@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from monops.domain.ports import Discovered, Origin
+
 #: What a container is in a scaled stack: `shard=2 replica=a`, `layer`, `rules`. The first Prometheus has none.
 LABEL = "io.monops.scale"
 LAYER, RULES = "layer", "rules"
@@ -134,6 +136,15 @@ def coverage(by_instance: Mapping[str, Sequence[Scraped]], replicas: int) -> Cov
         (job, instance, tuple(names)) for (job, instance, _), names in sorted(seen.items()) if len(names) != replicas
     )
     return Coverage(len(seen), wrong)
+
+
+def lost(parts: Sequence[Discovered]) -> frozenset[Origin]:
+    """What every instance finds and every one drops, so that nobody scrapes it.
+
+    What an instance does not find is no loss: targets come and go, and are not found everywhere at the same moment.
+    """
+    scraped = frozenset[Origin]().union(*(one.scraped for one in parts))
+    return frozenset[Origin].intersection(*(one.dropped for one in parts)) - scraped if parts else frozenset()
 
 
 def times(count: int) -> str:

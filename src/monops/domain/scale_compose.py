@@ -23,8 +23,8 @@ from monops.domain.scale import (
     RULES_SERVICE,
     Instance,
 )
-from monops.domain.yaml_edit import has, insert_item, remove, set_value, value_at
-from monops.domain.yaml_nodes import end_of, pair_of, root_of, start_of, value_of
+from monops.domain.yaml_edit import has, insert_item, remove, set_value, value_at, written_at
+from monops.domain.yaml_nodes import content_start, end_of, items_of, pair_of, root_of, start_of, value_of
 
 CONFIG_FLAG = "--config.file"
 
@@ -111,14 +111,13 @@ def _model(text: str, service: str, name: str, file: str, data: str) -> str:
             remedy=f"move them to the top of {file}, as x-… blocks",
         )
     text = _spliced(text, service, name, file)
-    before = value_at(text, path, file=file)
+    before = written_at(text, path, file=file)
     if "container_name" in before:
         text = set_value(text, (*path, "container_name"), f"{before['container_name']}-{_SUFFIX}", file=file)
     text = with_config(text, name, _CONFIG, file=file, running=())
     if "ports" in before:
         text = set_value(text, (*path, "ports"), [_PORT], file=file)
-    volumes = before.get("volumes") or []
-    for number, mount in enumerate(volumes):
+    for number, mount in enumerate(items_of(before.get("volumes"))):
         if _destination(mount) == data:
             new: Any = {**mount, "source": _VOLUME} if isinstance(mount, dict) else _with_source(str(mount), _VOLUME)
             text = set_value(text, (*path, "volumes", number), new, file=file)
@@ -174,7 +173,7 @@ def without_volumes(text: str, names: Sequence[str], *, file: str) -> str:
 
 
 def layer_service(first: Mapping[str, Any], *, image: str, port: str, keeps: str, interval: str) -> dict[str, Any]:
-    """VictoriaMetrics beside the first Prometheus, with the same logging and the like."""
+    """VictoriaMetrics beside the first Prometheus, with the same logging and the like; `first` as it is written."""
     return {
         **_common(first, LAYER_SERVICE),
         "image": image,
@@ -248,8 +247,8 @@ def _common(first: Mapping[str, Any], service: str) -> dict[str, Any]:
 
 
 def _health(first: Mapping[str, Any], port: int) -> dict[str, Any]:
-    own = first.get("healthcheck") or {}
-    timing = {key: value for key, value in own.items() if key != "test"}
+    own = first.get("healthcheck")
+    timing = {key: value for key, value in own.items() if key != "test"} if isinstance(own, dict) else {}
     return {**timing, "test": ["CMD", "wget", "-q", "-O", "/dev/null", f"http://127.0.0.1:{port}/health"]}
 
 
@@ -292,11 +291,17 @@ def _code(text: str, service: str, file: str) -> str:
 def _spliced(text: str, service: str, name: str, file: str) -> str:
     start, end = _span(text, service, file)
     eol = _line_end(text)
-    lines = [line for line in text[start:end].split(eol) if not line.lstrip().startswith("#")]
-    lines[0] = lines[0].replace(f"{service}:", f"{name}:", 1)
     services = value_of(root_of(text, file), "services")
+    key = next(key for key, _ in reversed(services.value) if key.value == service)
+    # At the key's own place: it may be in quotes.
+    own = text[start : content_start(key, text)] + name + text[end_of(key, text) : end]
+    bare = eol.join(line for line in own.split(eol) if not line.lstrip().startswith("#"))
     place = max(end for _, end in _spans(text, [str(key.value) for key, _ in services.value], file))
-    return text[:place] + eol + eol + eol.join(lines) + text[place:]
+    found = text[:place] + eol + eol + bare + text[place:]
+    if written_at(found, ("services", name), file=file) == written_at(text, ("services", service), file=file):
+        return found
+    # A line of a text begins like a comment: all of them stay.
+    return text[:place] + eol + eol + own + text[place:]
 
 
 def _destination(mount: Any) -> str:
@@ -312,4 +317,4 @@ def _with_source(mount: str, volume: str) -> str:
 
 def mount_at(first: Mapping[str, Any], destination: str) -> list[Any]:
     """The mounts of the first at a folder in the container, as they are written."""
-    return [mount for mount in first.get("volumes") or () if _destination(mount) == destination]
+    return [mount for mount in items_of(first.get("volumes")) if _destination(mount) == destination]

@@ -24,10 +24,13 @@ from monops.domain.scale import (
     Scale,
 )
 from monops.domain.units import parse_duration
-from monops.domain.yaml_edit import has, insert_item, set_value, value_at
+from monops.domain.yaml_edit import has, insert_item, set_value, value_at, written_at
+from monops.domain.yaml_nodes import Written, items_of
 
 _MADE_OF = "# monops: made of "
 _MARK = "__tmp_monops_shard"
+#: What Prometheus shows in a rule that does not say it; what is empty it does not show.
+_FILLED_IN = {"separator": ";", "regex": "(.*)", "replacement": "$1", "action": "replace"}
 _ITSELF = re.compile(r"(?:localhost|127\.0\.0\.1):(\d+)")
 #: What Prometheus scrapes by where nothing is said.
 _SCRAPE_EVERY = "1m"
@@ -66,10 +69,11 @@ def _shared(
 ) -> str:
     text = own
     jobs = _jobs(own, file)
-    for number, job in enumerate(jobs):
-        text = _with_all_of_us(text, number, job, scale, first, file)
+    # The last first: by then nobody refers any more to what has an anchor.
+    for number in reversed(range(len(jobs))):
+        text = _with_all_of_us(text, number, scale, first, file)
         if scale.shards > 1:
-            text = _sharded(text, number, job, scale, file)
+            text = _sharded(text, number, scale, file)
     watched = [(LAYER_SERVICE, LAYER_PORT), *([(RULES_SERVICE, RULES_PORT)] if with_rules_service else [])]
     taken = {str(job.get("job_name")) for job in jobs}
     for name, port in watched:
@@ -119,27 +123,23 @@ def _jobs(own: str, file: str) -> list[Mapping[str, Any]]:
     return [job if isinstance(job, dict) else {} for job in jobs]
 
 
-def _sharded(text: str, number: int, job: Mapping[str, Any], scale: Scale, file: str) -> str:
+def _sharded(text: str, number: int, scale: Scale, file: str) -> str:
     """Before any relabelling of the person's own: afterwards several targets may have one exporter's address."""
-    relabelling = [
-        {
-            "source_labels": ["__address__"],
-            "modulus": scale.shards,
-            "target_label": _MARK,
-            "action": "hashmod",
-        },
-        {"source_labels": [_MARK], "regex": _PART, "action": "keep"},
-        *(job.get("relabel_configs") or ()),
-    ]
-    return set_value(text, ("scrape_configs", number, "relabel_configs"), relabelling, file=file)
+    path = ("scrape_configs", number, "relabel_configs")
+    part = {"source_labels": ["__address__"], "modulus": scale.shards, "target_label": _MARK, "action": "hashmod"}
+    keep = {"source_labels": [_MARK], "regex": _PART, "action": "keep"}
+    for rule in (keep, part):
+        text = insert_item(text, path, rule, file=file, after=-1)
+    return text
 
 
-def _with_all_of_us(text: str, number: int, job: Mapping[str, Any], scale: Scale, first: str, file: str) -> str:
+def _with_all_of_us(text: str, number: int, scale: Scale, first: str, file: str) -> str:
     """`localhost` is somebody else in each instance: the job has all of them instead, by their names."""
-    groups = job.get("static_configs") or ()
+    path = ("scrape_configs", number, "static_configs")
+    groups = items_of(written_at(text, path, file=file)) if has(text, path, file=file) else []
     found: list[Any] = []
     for group in groups:
-        targets = group.get("targets") or () if isinstance(group, dict) else ()
+        targets = items_of(group.get("targets")) if isinstance(group, dict) else []
         itself = [match for target in targets if (match := _ITSELF.fullmatch(str(target)))]
         others = [target for target in targets if not _ITSELF.fullmatch(str(target))]
         if not itself:
@@ -147,14 +147,12 @@ def _with_all_of_us(text: str, number: int, job: Mapping[str, Any], scale: Scale
             continue
         if others:
             found.append({**group, "targets": others})
-        labels = group.get("labels") or {}
+        labels = group["labels"] if isinstance(group.get("labels"), dict) else {}
         for one in scale.instances:
             name = one.service(first)
             own = {**labels, "instance": labels.get("instance", name) if one.is_first else name}
             found.append({"targets": [f"{name}:{itself[0][1]}"], "labels": own})
-    if found == list(groups):
-        return text
-    return set_value(text, ("scrape_configs", number, "static_configs"), found, file=file)
+    return text if found == groups else set_value(text, path, found, file=file)
 
 
 def _with_job(text: str, name: str, port: int, scale: Scale, file: str) -> str:
@@ -167,7 +165,7 @@ def _with_job(text: str, name: str, port: int, scale: Scale, file: str) -> str:
     if scale.shards == 1:
         return text
     number = len(value_at(text, ("scrape_configs",), file=file)) - 1
-    return _sharded(text, number, job, scale, file)
+    return _sharded(text, number, scale, file)
 
 
 def _layer_write(own: str, file: str) -> dict[str, Any]:
@@ -189,16 +187,21 @@ def _layer_write(own: str, file: str) -> dict[str, Any]:
 
 
 def external_labels(own: str, file: str) -> dict[str, str]:
-    """The person's own."""
+    """The person's own, as Prometheus reads them."""
     path = ("global", "external_labels")
-    found = value_at(own, path, file=file) if has(own, path, file=file) else None
-    return {str(name): str(value) for name, value in found.items()} if isinstance(found, dict) else {}
+    found = written_at(own, path, file=file) if has(own, path, file=file) else None
+    return {str(name): _read(value) for name, value in found.items()} if isinstance(found, dict) else {}
+
+
+def _read(value: Any) -> str:
+    """What Prometheus reads where it wants a text: what is written, and nothing for null. Source: yaml.v2, decode.go"""
+    return "" if isinstance(value, Written) and value.is_null else str(value)
 
 
 def rule_patterns(own: str, file: str) -> list[str]:
     """`rule_files`, as written."""
-    found = value_at(own, ("rule_files",), file=file) if has(own, ("rule_files",), file=file) else None
-    return [str(one) for one in found] if isinstance(found, list) else []
+    found = written_at(own, ("rule_files",), file=file) if has(own, ("rule_files",), file=file) else None
+    return [str(one) for one in items_of(found)]
 
 
 def evaluation_interval(own: str, file: str) -> str:
@@ -217,18 +220,40 @@ def shortest_interval(own: str, file: str) -> str:
         raise ConfigurationError(f"a scrape_interval in {file}: {error}", remedy=f"mend {file}") from error
 
 
+def jobs_in_force(running: str, own: str, *, file: str) -> frozenset[str]:
+    """The jobs whose relabelling in `own` is that of the running configuration: no edit of it waits to be read."""
+    now, wanted = (_relabelling(text, file) for text in (running, own))
+    return frozenset(job for job, rules in wanted.items() if now.get(job) == rules)
+
+
+def _relabelling(text: str, file: str) -> dict[str, list[dict[str, Any]]]:
+    """Job -> its rules without those of a shard, and without what Prometheus fills in when it shows them."""
+    jobs = written_at(text, ("scrape_configs",), file=file) if has(text, ("scrape_configs",), file=file) else None
+    found = {}
+    for job in items_of(jobs):
+        rules = items_of(job.get("relabel_configs")) if isinstance(job, dict) else []
+        rules = [_texts_of(rule) for rule in rules if isinstance(rule, dict)]
+        found[_read(job.get("job_name"))] = [
+            {key: value for key, value in rule.items() if value not in ("", _FILLED_IN.get(key))}
+            for rule in rules
+            if _MARK not in (rule.get("target_label"), *rule.get("source_labels", ()))
+        ]
+    return found
+
+
 def notifier_config(own: str, *, file: str) -> str | None:
     """What vmalert needs to send alerts where Prometheus sends them; None where that sends none. Raises Refused."""
     from monops.domain.yaml_write import block
 
-    alerting = value_at(own, ("alerting",), file=file) if has(own, ("alerting",), file=file) else None
-    managers = (alerting or {}).get("alertmanagers") or []
+    alerting = written_at(own, ("alerting",), file=file) if has(own, ("alerting",), file=file) else None
+    alerting = alerting if isinstance(alerting, dict) else {}
+    managers = [one for one in items_of(alerting.get("alertmanagers")) if isinstance(one, dict)]
     if not managers:
         return None
     found: dict[str, Any] = {}
     for manager in managers:
         strange = sorted(set(manager) - {"static_configs", "scheme", "path_prefix", "timeout", "api_version"})
-        same = {key: manager[key] for key in ("scheme", "path_prefix") if key in manager}
+        same = {key: _read(manager[key]) for key in ("scheme", "path_prefix") if key in manager}
         if strange or (found and any(found.get(key) != same.get(key) for key in ("scheme", "path_prefix"))):
             what = ", ".join(strange) or "several schemes or prefixes"
             raise Refused(
@@ -236,10 +261,30 @@ def notifier_config(own: str, *, file: str) -> str | None:
                 remedy="use one shard, whose rules Prometheus evaluates: monops scale set --shards 1 --replicas 2",
             )
         found |= same
-        targets = [target for group in manager.get("static_configs") or () for target in group.get("targets") or ()]
+        groups = [group for group in items_of(manager.get("static_configs")) if isinstance(group, dict)]
+        targets = [_read(target) for group in groups for target in items_of(group.get("targets"))]
         found.setdefault("static_configs", []).append({"targets": targets})
     labels = [{"target_label": k, "replacement": v} for k, v in external_labels(own, file).items() if "$" not in v]
-    if relabelling := [*labels, *((alerting or {}).get("alert_relabel_configs") or ())]:
+    if relabelling := [*labels, *map(_rule_for_vmalert, items_of(alerting.get("alert_relabel_configs")))]:
         found["alert_relabel_configs"] = relabelling
     name = file.rpartition("/")[2]
     return f"# Where vmalert sends alerts. Made from {name} by monops: edit that one.\n{block(found, 0, chr(10), 2)}\n"
+
+
+def _rule_for_vmalert(rule: Any) -> Any:
+    """With texts in quotes: of `regex: yes` vmalert would make `true`, where Prometheus reads what is written.
+
+    Source: VictoriaMetrics, lib/promrelabel/config.go, stringValue.
+    """
+    if not isinstance(rule, dict):
+        return rule
+    # Of a number in quotes vmalert would make none.
+    return _texts_of(rule) | {key: value for key, value in rule.items() if key == "modulus"}
+
+
+def _texts_of(rule: Mapping[str, Any]) -> dict[str, Any]:
+    """A rule of relabelling as Prometheus reads it."""
+    return {
+        str(key): [_read(one) for one in value] if isinstance(value, list) else _read(value)
+        for key, value in rule.items()
+    }

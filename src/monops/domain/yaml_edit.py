@@ -20,6 +20,7 @@ from monops.domain.yaml_nodes import (
     dash_column,
     end_of,
     end_of_items,
+    first_dash,
     frozen,
     is_alias,
     is_flow,
@@ -30,6 +31,7 @@ from monops.domain.yaml_nodes import (
     start_of,
     thawed,
     value_of,
+    written,
 )
 from monops.domain.yaml_splice import (
     alias_replaced,
@@ -49,12 +51,21 @@ Path = Sequence[str | int]
 
 def value_at(text: str, path: Path, *, file: str) -> Any:
     """The value at a path as Python has it, merged keys and aliases too. Raises KeyError where there is none."""
+    return plain(_node_at(text, path, file))
+
+
+def written_at(text: str, path: Path, *, file: str) -> Any:
+    """The same as it is written, every scalar a `Written`: for copies. Raises as `value_at`."""
+    return written(_node_at(text, path, file))
+
+
+def _node_at(text: str, path: Path, file: str) -> Any:
     node: Any = root_of(text, file)
     for part in path:
         node = value_of(node, part)
         if node is None:
             raise KeyError(part)
-    return plain(node)
+    return node
 
 
 def has(text: str, path: Path, *, file: str) -> bool:
@@ -78,7 +89,7 @@ def set_value(text: str, path: Path, value: Any, *, file: str) -> str:
     depth = _own_depth(root, path)
     if depth < len(path) and _inherited(root, path[: depth + 1]) is not None:
         # From there on it is another's: what that says is copied, with the change, under an own key.
-        inherited = plain(_inherited(root, path[: depth + 1]))
+        inherited = written(_inherited(root, path[: depth + 1]))
         whole = _with(inherited, path[depth + 1 :], value)
         return _put(text, root, path[: depth + 1], whole, path, value, file)
     if depth < len(path):
@@ -97,7 +108,7 @@ def insert_item(text: str, path: Path, value: Any, *, file: str, after: int | No
     root = _checked_root(text, path, file)
     node = _at(root, path)
     if node is None or _is_shared(root, path):
-        items = list(value_at(text, path, file=file))
+        items = list(written_at(text, path, file=file))
         items.insert(len(items) if after is None else after + 1, value)
         return set_value(text, path, items, file=file)
     if not isinstance(node, yaml.SequenceNode):
@@ -108,7 +119,7 @@ def insert_item(text: str, path: Path, value: Any, *, file: str, after: int | No
         first = text.index("[", start_of(node)) + 1
         new = f"{text[:end]}, {flow(value)}{text[end:]}" if count else f"{text[:first]}{flow(value)}, {text[first:]}"
     elif count == 0:
-        place = text.rfind("\n", 0, start_of(node)) + 1
+        place = text.rfind("\n", 0, first_dash(node, text)) + 1
         new = text[:place] + block([value], dash_column(node, text), eol, indent_step(text)) + eol + text[place:]
     else:
         place, lead = line_after(text, end)
@@ -332,7 +343,7 @@ def _nested(path: Path, value: Any) -> Any:
 
 
 def _with(tree: Any, path: Path, value: Any) -> Any:
-    """A copy of plain values with another at the path."""
+    """A copy of values with another at the path."""
     if not path:
         return value
     part, rest = path[0], path[1:]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from io import StringIO
-from typing import Any
+from typing import Any, Self
 
 import yaml
 
@@ -22,8 +23,32 @@ _PROPERTIES = re.compile(r"(?:[&!][^\s,\[\]{}]*[ \t]*)*")
 _TO_DASH = re.compile(r"(?:\s|#[^\n]*\n)*")
 
 
+class Written(str):
+    """A scalar as somebody wrote it, to be copied: YAML 1.1 takes `yes`, `010` and `22:22` for what the programs that
+    read the file do not. What is nothing at all is `null`."""
+
+    __slots__ = ("is_plain", "tag")
+
+    tag: str
+    #: Without quotes.
+    is_plain: bool
+
+    def __new__(cls, text: str, tag: str, *, is_plain: bool) -> Self:
+        made = super().__new__(cls, text or "null" if tag == NULL else text)
+        made.tag, made.is_plain = tag, is_plain
+        return made
+
+    @property
+    def is_null(self) -> bool:
+        return self.tag == NULL
+
+
+@lru_cache(maxsize=8)
 def root_of(text: str, file: str) -> Any:
-    """The text's node; None for nothing. Raises ConfigurationError with the line."""
+    """The text's node, which nobody may change; None for nothing. Raises ConfigurationError with the line.
+
+    The last ones are kept: an edit asks several times for the text before it, and the next one for the text after it.
+    """
     try:
         return yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
@@ -50,10 +75,15 @@ def content_start(node: Any, text: str) -> int:
     return found.end() if found is not None and found.end() <= int(node.end_mark.index) else start_of(node)
 
 
-def dash_column(node: Any, text: str) -> int:
-    """Where the dashes of a block list stand."""
+def first_dash(node: Any, text: str) -> int:
+    """Where the first dash of a block list stands: behind its anchor."""
     place = _TO_DASH.match(text, content_start(node, text))
-    at = place.end() if place is not None else content_start(node, text)
+    return place.end() if place is not None else content_start(node, text)
+
+
+def dash_column(node: Any, text: str) -> int:
+    """In which column the dashes of a block list stand."""
+    at = first_dash(node, text)
     return at - text.rfind("\n", 0, at) - 1
 
 
@@ -170,22 +200,42 @@ def check_unique(root: Any, path: Sequence[str | int], file: str) -> None:
 
 def plain(node: Any) -> Any:
     """A node as Python values, merges done, aliases followed. Unknown tags are passed over."""
+    return _values(node, _scalar)
+
+
+def written(node: Any) -> Any:
+    """The same with every key and scalar as it is written, for a copy that is read as the original is."""
+    return _values(node, _written)
+
+
+def _values(node: Any, scalar: Callable[[Any], Any]) -> Any:
     if isinstance(node, yaml.SequenceNode):
-        return [plain(item) for item in node.value]
+        return [_values(item, scalar) for item in node.value]
     if isinstance(node, yaml.MappingNode):
         found: dict[Any, Any] = {}
         for source in reversed(_merged(node)):
-            found.update(plain(source))
-        found.update({_scalar(key): plain(value) for key, value in node.value if key.tag != MERGE})
+            found.update(_values(source, scalar))
+        found.update({scalar(key): _values(value, scalar) for key, value in node.value if key.tag != MERGE})
         return found
-    return _scalar(node)
+    return scalar(node)
 
 
 def _scalar(node: Any) -> Any:
     try:
         return yaml.SafeLoader("").construct_object(node)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError):  # ValueError: the form of a date or a number, and none: 2001-99-99
         return getattr(node, "value", None)
+
+
+def items_of(found: Any) -> list[Any]:
+    """The items of a list; none of what is none, be it null."""
+    return found if isinstance(found, list) else []
+
+
+def _written(node: Any) -> Any:
+    if not isinstance(node, yaml.ScalarNode):
+        return getattr(node, "value", None)
+    return Written(node.value, node.tag, is_plain=node.style is None)
 
 
 def thawed(root: Any) -> Frozen:
@@ -216,5 +266,7 @@ def frozen(value: Any) -> Frozen:
         return {str(key): frozen(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [frozen(inner) for inner in value]
+    if isinstance(value, Written):
+        return (value.tag, str(value))
     node = yaml.SafeDumper(StringIO()).represent_data(value)
     return (node.tag, node.value)

@@ -7,11 +7,14 @@ from typing import Any
 
 import yaml
 
-from monops.domain.yaml_nodes import frozen
+from monops.domain.yaml_nodes import Written, frozen
 
 #: What needs no quotes outside braces and brackets, unless YAML takes it for something else.
 _PLAIN = re.compile(r"[A-Za-z0-9_./$-][A-Za-z0-9_./:@%+=$~^() -]*", re.ASCII)
 _STRING = "tag:yaml.org,2002:str"
+_OWN_TAGS = "tag:yaml.org,2002:"
+#: What other readers than PyYAML take for something else than text: Go's for Prometheus, vmalert and Compose.
+_NO_TEXT_ELSEWHERE = re.compile(r"[yYnN]|[-+]?0o[0-7_]+|[-+]?\.?[0-9][0-9_]*(?:\.[0-9_]*)?(?:[eE][-+]?[0-9]+)?")
 
 
 def scalar_like(node: Any, value: Any, in_flow: bool) -> tuple[str, tuple[str, str]]:
@@ -28,6 +31,8 @@ def scalar_like(node: Any, value: Any, in_flow: bool) -> tuple[str, tuple[str, s
 
 def scalar(value: Any, *, in_flow: bool = False) -> str:
     """As YAML writes it: plain where that is the same value again."""
+    if isinstance(value, Written):
+        return _as_written(value, in_flow)
     text = _text(value)
     if not isinstance(value, str):
         return text
@@ -42,9 +47,29 @@ def _is_plain(text: str, in_flow: bool) -> bool:
     if in_flow and any(char in text for char in ",[]{}:"):
         return False
     try:
-        return bool(yaml.safe_load(text) == text)
+        return bool(yaml.safe_load(text) == text) and not _NO_TEXT_ELSEWHERE.fullmatch(text)
+    except (yaml.YAMLError, ValueError):  # ValueError: the form of a date or a number, and none: 2001-99-99
+        return False
+
+
+def _as_written(value: Written, in_flow: bool) -> str:
+    """Without quotes where it had none, with its tag where nothing else says what it is."""
+    text = quoted(value)
+    if value.is_plain and _reads_as(value, value, in_flow):
+        return str(value)
+    if value.tag == _STRING:
+        return text
+    tag = f"!!{value.tag.removeprefix(_OWN_TAGS)}" if value.tag.startswith(_OWN_TAGS) else value.tag
+    return f"{tag} {text}"
+
+
+def _reads_as(text: str, value: Written, in_flow: bool) -> bool:
+    try:
+        found = yaml.compose(f"[{text}]" if in_flow else f"- {text}", Loader=yaml.SafeLoader)
     except yaml.YAMLError:
         return False
+    items = found.value if isinstance(found, yaml.SequenceNode) else []
+    return len(items) == 1 and items[0].tag == value.tag and items[0].value == value
 
 
 def quoted(text: str) -> str:

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 from monops.domain.errors import CaptureError, ServiceError, UsageFault
-from monops.domain.ports import Answer, PrometheusStatus, RuleAlert, ScrapeTarget, Series
+from monops.domain.ports import Answer, Discovered, Origin, PrometheusStatus, RuleAlert, ScrapeTarget, Series
 from monops.domain.rebuild import without_secret
 from monops.edges.http_client import TIMEOUT, HttpService, answering, json_of, refused, status_of
 from monops.edges.http_items import rule_alert_of
@@ -93,6 +93,13 @@ class HttpPrometheus(HttpService):
             for item in found
         )
 
+    def discovered(self) -> Discovered:
+        found = self.data("/api/v1/targets")
+        return Discovered(
+            scraped=frozenset(map(_origin, found.get("activeTargets") or ())),
+            dropped=frozenset(map(_origin, found.get("droppedTargets") or ())),
+        )
+
     def reload(self) -> None:
         """Read the configuration again. Raises ServiceError with the server's words where it refuses."""
         with answering("Prometheus", self._url, "/-/reload"):
@@ -142,6 +149,12 @@ class HttpPrometheus(HttpService):
             raise refused("Prometheus", self._url, path, answer, said)
         notes = (*(content.get("warnings") or ()), *(content.get("infos") or ()))
         return data, tuple(str(note) for note in notes)
+
+
+def _origin(item: Mapping[str, Any]) -> Origin:
+    """Before 3.0 of a dropped one only the labels name the job."""
+    labels = item.get("discoveredLabels") or {}
+    return Origin(job=str(item.get("scrapePool") or labels.get("job", "")), address=str(labels.get("__address__", "")))
 
 
 def _has_out_of_order_window(config: str) -> bool:

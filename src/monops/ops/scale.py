@@ -45,7 +45,7 @@ from monops.domain.scale_config import (
     shortest_interval,
 )
 from monops.domain.scale_rules import Placed, place_rules
-from monops.domain.yaml_edit import set_value, value_at
+from monops.domain.yaml_edit import set_value, value_at, written_at
 from monops.ops.scale_look import SERVICE, Layout, flag_value, has_layer
 from monops.ops.scale_ports import Ports
 from monops.ops.scale_steps import expected_of, steps_of
@@ -100,7 +100,7 @@ def plan_scale(shop: Workshop, at: Layout, wanted: Scale, *, first_port: int | N
         values=tuple(value for value in values if value.before != value.after),
         edits=tuple(edits),
         steps=steps,
-        expected=expected_of(shop, at, wanted) if edits else (),
+        expected=expected_of(shop, at, wanted, own) if edits else (),
         warnings=tuple(_warnings(at, wanted, rules, edits)) if edits else (),
     )
 
@@ -129,7 +129,7 @@ def _scaled_text(shop: Workshop, at: Layout, plain: str, own: str, wanted: Scale
         for one, name in names.items()
     ]
     text = with_config(plain, at.service, inside[Instance(1, "a")], file=file, running=at.container.command)
-    first: Mapping[str, Any] = value_at(text, ("services", at.service), file=file)
+    first: Mapping[str, Any] = written_at(text, ("services", at.service), file=file)
     layer = layer_service(
         first,
         image=_image("VICTORIA_METRICS_IMAGE"),

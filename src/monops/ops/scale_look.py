@@ -171,6 +171,12 @@ def members(shop: Workshop, project: str) -> tuple[Container, ...]:
     return tuple(sorted((c for c in engine.containers(ids) if LABEL in c.labels), key=lambda one: one.name))
 
 
+def prometheuses(shop: Workshop, first: Container) -> tuple[Container, ...]:
+    """The first one, and the others by name."""
+    others = members(shop, first.project)
+    return (first, *(one for one in others if instance_of(one.labels[LABEL]) is not None))
+
+
 def see_scale(shop: Workshop, first: Container) -> Seen:
     """By what runs. Raises EngineUnreachable."""
     found = members(shop, first.project)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
-from monops.domain.yaml_edit import value_at
+from monops.domain.yaml_edit import written_at
+from monops.domain.yaml_nodes import items_of
 from monops.ops.scale_look import Layout
 from monops.ops.workshop import Workshop
 
@@ -30,7 +32,7 @@ class Ports:
         own = [port for port in services[at.service].get("ports") or () if str(port.get("published", "")).isdigit()]
         self._next = first_port or (int(own[0]["published"]) if own else 9090) + _NEXT
         self._host = f"{own[0]['host_ip']}:" if own and own[0].get("host_ip") else "127.0.0.1:"
-        declared = value_at(plain, ("services", at.service), file=at.compose).get("ports") or []
+        declared = _written_ports(plain, at.service, at.compose)
         written = _PORT.fullmatch(str(declared[0])) if declared else None
         if written is not None:
             self._host = written["host"]
@@ -49,7 +51,12 @@ class Ports:
 def _ports_before(at: Layout) -> dict[str, str]:
     found = {}
     for name in at.others:
-        ports = value_at(at.text, ("services", name), file=at.compose).get("ports") or []
+        ports = _written_ports(at.text, name, at.compose)
         if ports:
             found[name] = str(ports[0])
     return found
+
+
+def _written_ports(text: str, service: str, file: str) -> list[Any]:
+    """As they are written: YAML 1.1 takes `22:22` for a number."""
+    return items_of(written_at(text, ("services", service), file=file).get("ports"))

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 from monops.domain.change import Expected, FileEdit, Means, Step
+from monops.domain.errors import ServiceError
+from monops.domain.ports import Origin
 from monops.domain.scale import LAYER_SERVICE, RULES_SERVICE, Scale, times
-from monops.ops.scale_look import Layout, labels_of
+from monops.domain.scale_config import jobs_in_force
+from monops.ops.scale_look import Layout, labels_of, prometheuses
 from monops.ops.workshop import Workshop
 
+#: So many targets of each job are looked for afterwards: relabelling that went wrong loses all, or those of a shard.
+_OF_EACH_JOB = 5
 _STARTS = "it for the seconds that it takes to start; what it alone scrapes then is missed"
 
 
@@ -65,15 +71,19 @@ def _reloads(at: Layout, texts: Mapping[str, str | None], moved: set[str]) -> li
     return found
 
 
-def expected_of(shop: Workshop, at: Layout, wanted: Scale) -> tuple[Expected, ...]:
+def expected_of(shop: Workshop, at: Layout, wanted: Scale, own: str) -> tuple[Expected, ...]:
+    """`own`: the text of the person's own configuration. Raises ServiceUnreachable."""
     found = []
-    now = labels_of(shop.outside.services.prometheus(at.container).status().config)
+    config = shop.outside.services.prometheus(at.container).status().config
+    now = labels_of(config)
     for one in wanted.instances:
         labels = {"shard": str(one.shard), "replica": one.replica}
         if one.is_first:
             labels = {"shard": "", "replica": ""} if wanted.is_one else labels
             before = {**now, "scraped": times(at.scale.replicas)}
             labels["scraped"] = times(wanted.replicas)
+            # Not of before: what is scraped may be another when this is undone.
+            labels |= {str(one): "" for one in _kept(shop, at, jobs_in_force(config, own, file=at.own))}
         else:
             before = labels if one in at.scale.instances else {}
         found.append(Expected(reader="scale", service=one.service(at.service), wanted=labels, before=before))
@@ -82,3 +92,13 @@ def expected_of(shop: Workshop, at: Layout, wanted: Scale) -> tuple[Expected, ..
         labels = {"shard": str(one.shard), "replica": one.replica}
         found.append(Expected(reader="scale", service=one.service(at.service), wanted={}, before=labels))
     return tuple(found)
+
+
+def _kept(shop: Workshop, at: Layout, jobs: frozenset[str]) -> list[Origin]:
+    """Targets of these jobs that are scraped now, and that not every Prometheus may drop afterwards."""
+    by_job: dict[str, set[Origin]] = {}
+    for container in prometheuses(shop, at.container):
+        with suppress(ServiceError):
+            for one in shop.outside.services.prometheus(container).discovered().scraped:
+                by_job.setdefault(one.job, set()).add(one)
+    return [one for job in sorted(jobs) for one in sorted(by_job.get(job, ()))[:_OF_EACH_JOB]]

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from monops.domain.compose_command import find_flag, with_flag, with_value
 from monops.domain.env_edit import set_variable
 from monops.domain.errors import Refused
+from monops.domain.yaml_edit import value_at
 
 FLAG = "--storage.tsdb.retention.time"
 OTHER = "--storage.tsdb.retention.size"
@@ -59,6 +60,12 @@ def test_a_command_that_the_image_has_is_written_out() -> None:
     assert after == compose("").replace(
         "[1]\n", "[1]\n    command:\n      - --config.file=/x\n      - --b\n      - "
     ) + (f"{FLAG}=7d\n")
+
+
+@pytest.mark.parametrize("nothing", ["[]", "''", ""])
+def test_a_command_of_no_words_gets_its_first(nothing: str) -> None:
+    after = with_flag(compose(f"    command: {nothing}\n"), "p", FLAG, "7d", file="f", running=())
+    assert value_at(after, ("services", "p"), file="f") == {"image": "x", "command": [f"{FLAG}=7d"], "ports": [1]}
 
 
 def test_a_flag_that_is_there_twice_is_refused() -> None:

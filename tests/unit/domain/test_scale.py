@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monops.domain.ports import Discovered, Origin
 from monops.domain.scale import (
     MOST_REPLICAS,
     MOST_SHARDS,
@@ -15,6 +16,7 @@ from monops.domain.scale import (
     Scale,
     coverage,
     instance_of,
+    lost,
     own_file,
     scale_of,
     times,
@@ -100,3 +102,29 @@ def test_a_target_that_one_instance_has_twice_counts_twice() -> None:
 def test_two_targets_that_differ_by_their_address_alone_are_two() -> None:
     targets = [Target("a", "same", "http://one"), Target("a", "same", "http://two")]
     assert coverage({"1-a": targets}, 1).is_right
+
+
+def found_by(scraped: str, dropped: str) -> Discovered:
+    return Discovered(scraped=frozenset(map(origin, scraped)), dropped=frozenset(map(origin, dropped)))
+
+
+def origin(name: str) -> Origin:
+    return Origin("job", f"{name}:1")
+
+
+@pytest.mark.parametrize(
+    ("parts", "wanted"),
+    [
+        ([], ""),
+        ([("a", "b")], "b"),
+        ([("a", "bc"), ("b", "ac")], "c"),
+        # Only one of them finds it: it has just come, or gone.
+        ([("a", "bc"), ("b", "a")], ""),
+        # Two of one address, of which a rule drops the other.
+        ([("a", "a"), ("", "a")], ""),
+    ],
+)
+def test_a_target_is_lost_where_every_instance_finds_it_and_none_scrapes_it(
+    parts: list[tuple[str, str]], wanted: str
+) -> None:
+    assert lost([found_by(*part) for part in parts]) == set(map(origin, wanted))

@@ -229,3 +229,18 @@ def test_vmalert_has_the_mounts_of_the_rules() -> None:
 def test_what_cannot_be_copied_is_refused(old: str, new: str, says: str) -> None:
     with pytest.raises(Refused, match=says):
         scaled(TEXT.replace(old, new), Scale(1, 2))
+
+
+def test_what_begins_like_a_comment_and_is_text_is_copied_too() -> None:
+    script = "    entrypoint:\n      - sh\n      - -c\n      - |\n        # Wait.\n        exec prometheus\n"
+    text = TEXT.replace("    networks: [monitoring]\n", f"    networks: [monitoring]\n{script}")
+    assert services(scaled(text, Scale(1, 2)))["prometheus-1-b"]["entrypoint"][2] == "# Wait.\nexec prometheus\n"
+
+
+@pytest.mark.parametrize("key", ['"prometheus":', "'prometheus' :", "prometheus   :   # the one"])
+def test_a_service_whose_key_is_written_otherwise_is_copied_too(key: str) -> None:
+    text = TEXT.replace("  prometheus:\n", f"  {key}\n")
+    found = scaled(text, Scale(2, 1))
+    assert services(found)["prometheus-2-a"]["image"] == services(text)["prometheus"]["image"]
+    assert f"\n  {key}\n" in found
+    assert back(found) == text

@@ -89,6 +89,26 @@ class ScrapeTarget:
     last_scrape: str
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Origin:
+    """A target before any relabelling."""
+
+    job: str
+    #: `node-1:9100`.
+    address: str
+
+    def __str__(self) -> str:
+        return f"{self.address} of {self.job}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Discovered:
+    """What Prometheus finds, and what relabelling makes of it."""
+
+    scraped: frozenset[Origin]
+    dropped: frozenset[Origin]
+
+
 class Prometheus(Protocol):
     """A running Prometheus over HTTP. Raises ServiceUnreachable and ServiceError."""
 
@@ -115,6 +135,10 @@ class Prometheus(Protocol):
 
     def targets(self) -> tuple[ScrapeTarget, ...]:
         """The active ones."""
+        ...
+
+    def discovered(self) -> Discovered:
+        """Dropped ones as far as it keeps them (`keep_dropped_targets`)."""
         ...
 
     def metrics(self) -> str:

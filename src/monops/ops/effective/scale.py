@@ -1,17 +1,23 @@
-"""Which shard and replica a Prometheus is, and whether all of them together scrape every target, as they say."""
+"""Which shard and replica a Prometheus is, and whether all of them together scrape every target, as they say.
+
+A target that all of them drop is one of its own: of those that were scraped before, a plan expects that they are none.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from monops.domain.ports import Container
-from monops.domain.scale import LABEL, times
-from monops.ops.scale_look import labels_of, see_scale
+from monops.domain.scale import LABEL, lost, times
+from monops.ops.scale_look import labels_of, prometheuses, see_scale
 from monops.ops.workshop import Workshop
+
+_DROPPED = "dropped by every Prometheus"
 
 
 def read(shop: Workshop, container: Container) -> Mapping[str, str]:
-    """`shard` and `replica`; of the first one also how often targets are `scraped`. Raises ServiceUnreachable."""
+    """`shard` and `replica`; of the first one also how often targets are `scraped`, and each that all drop by its
+    origin: `node-1:9100 of node`. Raises ServiceUnreachable."""
     found = labels_of(shop.outside.services.prometheus(container).status().config)
     if LABEL in container.labels:
         return found
@@ -21,6 +27,8 @@ def read(shop: Workshop, container: Container) -> Mapping[str, str]:
         return {**found, "scraped": f"unknown: {silent[0]} does not answer"}
     wrong = seen.coverage.wrong
     if not wrong:
-        return {**found, "scraped": times(seen.scale.replicas)}
+        parts = [shop.outside.services.prometheus(one).discovered() for one in prometheuses(shop, container)]
+        dropped = {str(one): _DROPPED for one in lost(parts)}
+        return {**dropped, **found, "scraped": times(seen.scale.replicas)}
     job, instance, by = wrong[0]
     return {**found, "scraped": f"{instance} of {job} {times(len(by))}, and {len(wrong) - 1} others wrongly"}
