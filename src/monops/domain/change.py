@@ -216,14 +216,19 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, state=state, **more)
 
 
-def is_torn(found: str, before: str, after: str) -> bool:
-    """Whether `found` is `after` written over `before`, cut short: what power loss leaves of a write in place."""
+def is_torn(found: bytes, before: bytes, after: bytes) -> bool:
+    """Whether `found` is `after` written over `before`, cut short: what power loss or a full disk leaves of a write in
+    place. Bytes, because the cut may go through a character."""
     same = 0
     for one, other in zip(found, after, strict=False):
         if one != other:
             break
         same += 1
-    return found[same:] == before[same : len(found)] and len(found) in (len(before), len(after), same)
+    if found[same:] == before[same : len(found)] and len(found) in (len(before), len(after), same):
+        return True
+    # As long as it should be already, and NUL where no bytes have come.
+    left = found[same:].rstrip(b"\0")
+    return len(found) == len(after) and before[same:].startswith(left)
 
 
 def undone(entries: Sequence[Entry]) -> frozenset[int]:

@@ -20,13 +20,9 @@ class LocalEditedFiles:
     """Files of this machine."""
 
     def read(self, path: str) -> str | None:
+        data = _bytes_of(path)
         try:
-            with _translated("read", path):
-                data = Path(path).read_bytes()
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        try:
-            return data.decode()
+            return None if data is None else data.decode()
         except UnicodeDecodeError as error:
             raise ConfigurationError(
                 f"{path} is not UTF-8: {error.reason} at byte {error.start}", remedy=opened(path)
@@ -78,23 +74,21 @@ class LocalEditedFiles:
         owner: int | None = None,
     ) -> None:
         target = Path(os.path.realpath(path))
-        found = self.read(path)
+        found = _bytes_of(path)
+        known = [None if one is None else one.encode() for one in expected]
         # Of a write in place that was cut short, both texts are known.
         torn = (
             in_place
             and found is not None
             and any(
-                is_torn(found, one, other)
-                for one in expected
-                for other in expected
-                if one is not None and other is not None
+                is_torn(found, one, other) for one in known for other in known if one is not None and other is not None
             )
         )
-        if found not in expected and not torn:
+        if found not in known and not torn:
             raise EditedMeanwhile(
                 f"{path} was edited meanwhile: it is not what monops read", remedy="look at it, then run monops again"
             )
-        if found == text:
+        if found == (None if text is None else text.encode()):
             return
         with _translated("write", path):
             if text is None:
@@ -106,10 +100,22 @@ class LocalEditedFiles:
             _sync(target.parent)
 
 
+def _bytes_of(path: str) -> bytes | None:
+    """None where there is no such file."""
+    try:
+        with _translated("read", path):
+            return Path(path).read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
 def _write_in_place(target: Path, data: bytes) -> None:
     descriptor = os.open(target, os.O_WRONLY | os.O_CLOEXEC)
     with os.fdopen(descriptor, "wb", buffering=0) as file:
-        file.write(data)
+        view = memoryview(data)
+        while view:
+            # On a disk that becomes full the write is short, and only the next one fails.
+            view = view[file.write(view) or 0 :]
         file.truncate(len(data))
         os.fsync(file.fileno())
 

@@ -73,19 +73,29 @@ def test_an_entry_survives_the_disk(before: str, after: str) -> None:
     assert msgspec.json.decode(msgspec.json.encode(one), type=Entry) == one
 
 
-texts = st.text("ab\n", max_size=12)
+texts = st.text("ab\n", max_size=12).map(str.encode)
 
 
 @given(texts, texts, st.integers(0, 12))
-def test_a_write_that_was_cut_short_is_recognised(before: str, after: str, cut: int) -> None:
+def test_a_write_that_was_cut_short_is_recognised(before: bytes, after: bytes, cut: int) -> None:
     torn = after[:cut] + before[cut:] if cut < len(after) else after[:cut] + before[len(after) :]
     assert is_torn(torn, before, after)
     assert is_torn(before, before, after)
     assert is_torn(after, before, after)
 
 
+@given(texts, texts, st.integers(0, 12))
+def test_a_write_whose_end_is_nothing_yet_is_recognised(before: bytes, after: bytes, cut: int) -> None:
+    """As long as it should be, and the bytes that never came are NUL."""
+    written = after[:cut] + before[cut : len(after)]
+    assert is_torn(written.ljust(len(after), b"\0"), before, after)
+    assert is_torn(after[:cut].ljust(len(after), b"\0"), before, after)
+
+
 def test_something_else_is_not_taken_for_a_torn_write() -> None:
-    assert not is_torn("mine", "before it", "after it")
+    assert not is_torn(b"mine", b"before it", b"after it")
+    assert not is_torn(b"af\0\0mine", b"before it", b"after it")
+    assert not is_torn(b"after\0\0\0\0\0\0", b"before it", b"after it")
 
 
 # --- three texts to one ----------------------------------------------------------------------------

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import resource
 import stat
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from tests.fakes.fake_outside import FakeMachine
 
 from monops.domain.change import KEPT_ENTRIES, Entry, FileEdit, Plan, Site, State
-from monops.domain.errors import ConfigurationError, EngineError, Locked, Refused
+from monops.domain.errors import ConfigurationError, EditedMeanwhile, EngineError, Locked, MonopsError, Refused
 from monops.edges.changes_folder import ChangesFolder
 from monops.edges.compose_project import ComposeProject
 from monops.edges.edited_files import LocalEditedFiles
@@ -84,6 +87,38 @@ def test_in_place_the_inode_stays_and_a_torn_write_is_recognised(tmp_path: Path)
     path.write_text("mine")
     with pytest.raises(Refused):
         FILES.replace(str(path), "before!", expected=("after", "before!"), in_place=True)
+
+
+@contextmanager
+def disk_for(size_bytes: int) -> Iterator[None]:
+    """No file may become longer; a write that would is cut short, and only the next one fails, as on a full disk."""
+    before, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, most))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (before, most))
+
+
+def test_in_place_a_write_that_the_disk_cuts_short_is_said_and_taken_back(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    # The cut goes through the middle of an ä: what is left is no UTF-8.
+    before, after = "a" * 100, "b" + "ä" * 2100
+    path.write_text(before)
+    with disk_for(4096):
+        with pytest.raises(MonopsError, match="File too large"):
+            FILES.replace(str(path), after, expected=(before, after), in_place=True)
+        assert path.read_bytes() == after.encode()[:4096]
+        FILES.replace(str(path), before, expected=(after, before), in_place=True)
+    assert path.read_text() == before
+
+
+def test_what_is_not_utf_8_and_no_torn_write_is_somebody_elses(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    path.write_bytes(b"mine \xff")
+    with pytest.raises(EditedMeanwhile):
+        FILES.replace(str(path), "new", expected=("old", "new"), in_place=True)
+    assert path.read_bytes() == b"mine \xff"
 
 
 def test_what_cannot_be_written_is_known_before(tmp_path: Path) -> None:
