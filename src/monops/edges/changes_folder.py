@@ -6,6 +6,7 @@ They hold the files' texts, which may hold secrets: 0600 in a folder of 0700.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -76,8 +77,11 @@ class ChangesFolder:
             descriptor = os.open(self._root / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             self._take(descriptor)
-            os.truncate(descriptor, 0)
-            os.pwrite(descriptor, json.dumps(dict(self._machine.identity())).encode(), 0)
+            with self._kept():
+                identity = json.dumps(dict(self._machine.identity())).encode()
+                # In this order: on a full disk there is room for it where the last one's was.
+                os.pwrite(descriptor, identity, 0)
+                os.truncate(descriptor, len(identity))
             self._descriptor = descriptor
             yield
         finally:
@@ -156,7 +160,9 @@ class ChangesFolder:
         try:
             yield
         except OSError as error:
+            folder = self._root.parent.parent
+            is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
             raise Refused(
                 f"cannot keep in {self._root} what is about to be changed: {error.strerror}",
-                remedy=f"ls -ld {self._root.parent.parent}; run as the owner of that folder",
+                remedy=f"df -h {folder}" if is_full else f"ls -ld {folder}; run as the owner of that folder",
             ) from error

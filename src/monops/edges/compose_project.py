@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from monops.domain.change import Site
-from monops.domain.errors import EngineError
+from monops.domain.errors import EngineError, MonopsError
 from monops.edges.compose_cli import ComposeCli
 
 
@@ -35,14 +35,14 @@ class ComposeProject(ComposeCli):
 
     @contextmanager
     def _with(self, replaced: Mapping[str, str | None]) -> Iterator[None]:
+        if not replaced:
+            # The way back asks so, and must do without room for scratch files.
+            yield
+            return
         # Files of their own, not beside the real ones: nothing is touched before a person has agreed.
-        with tempfile.TemporaryDirectory(prefix="monops-change-") as folder:
-            for number, (path, text) in enumerate(replaced.items()):
-                other = Path(folder) / f"{number}-{Path(path).name}"
-                other.touch(mode=0o600)
-                other.write_text(text or "", encoding="utf-8", newline="")
-                self._instead[path] = str(other)
+        with _scratch_folder() as folder:
             try:
+                self._write_below(Path(folder), replaced)
                 yield
             except Exception as error:
                 for path, other_path in self._instead.items():
@@ -50,6 +50,16 @@ class ComposeProject(ComposeCli):
                 raise
             finally:
                 self._instead.clear()
+
+    def _write_below(self, folder: Path, texts: Mapping[str, str | None]) -> None:
+        try:
+            for number, (path, text) in enumerate(texts.items()):
+                other = folder / f"{number}-{Path(path).name}"
+                other.touch(mode=0o600)
+                other.write_text(text or "", encoding="utf-8", newline="")
+                self._instead[path] = str(other)
+        except OSError as error:
+            raise _no_scratch(error) from error
 
     def hashes(self, replaced: Mapping[str, str | None] | None = None) -> Mapping[str, str]:
         with self._with(replaced or {}):
@@ -91,7 +101,7 @@ class ComposeProject(ComposeCli):
 
     def _run_to_its_end(self, command: Sequence[str]) -> None:
         held = self._held()
-        with tempfile.TemporaryFile() as said:
+        with _scratch_file() as said:
             try:
                 process = subprocess.Popen(
                     command,
@@ -109,6 +119,29 @@ class ComposeProject(ComposeCli):
             code = _waited(process)
             if code != 0:
                 raise self._fault(_text(said))
+
+
+def _scratch_folder() -> tempfile.TemporaryDirectory[str]:
+    try:
+        return tempfile.TemporaryDirectory(prefix="monops-change-")
+    except OSError as error:
+        raise _no_scratch(error) from error
+
+
+def _scratch_file() -> IO[bytes]:
+    try:
+        return tempfile.TemporaryFile()
+    except OSError as error:
+        raise _no_scratch(error) from error
+
+
+def _no_scratch(error: OSError) -> MonopsError:
+    # tempfile.gettempdir() is not asked: where no folder can be written, it is what failed.
+    folder = tempfile.tempdir or "/tmp"  # noqa: S108 - named for a person, not opened
+    return MonopsError(
+        f"cannot write below {folder}: {error.strerror}",
+        remedy=f"df -h {folder}; or elsewhere: export TMPDIR=/a/folder/with/space",
+    )
 
 
 def _waited(process: subprocess.Popen[bytes]) -> int:

@@ -195,6 +195,21 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
         ChangesFolder(str(tmp_path), FakeMachine()).save(entry(1))
 
 
+def test_a_lock_that_a_full_disk_does_not_take_is_refused_and_free_again(tmp_path: Path) -> None:
+    changes = ChangesFolder(str(tmp_path), FakeMachine())
+    with changes.lock():
+        pass
+    with disk_for(0), pytest.raises(Refused, match=r"cannot keep in .*File too large"):
+        changes.lock().__enter__()
+    with changes.lock():
+        assert changes.descriptor is not None
+
+
+def test_what_fails_while_the_lock_is_held_is_no_fault_of_the_history(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="of the change"), ChangesFolder(str(tmp_path), FakeMachine()).lock():
+        raise OSError("of the change")
+
+
 # --- Compose ---------------------------------------------------------------------------------------
 
 
@@ -246,6 +261,23 @@ def test_another_text_is_read_from_a_file_of_its_own_that_goes_again(site: Site)
     assert len(named) == 2
     assert not any(Path(word).exists() for word in named)
     assert Path(site.files[1]).read_text() == "o.yml"
+
+
+def test_another_text_that_finds_no_room_is_said_with_where(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = tmp_path / "scratch"
+    full.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(full))
+    with disk_for(0), pytest.raises(MonopsError, match=f"cannot write below {full}: File too large") as error:
+        compose(site).model({site.files[1]: "other"})
+    assert error.value.remedy.startswith(f"df -h {full};")
+    assert list(full.iterdir()) == []
+    full.rmdir()
+    assert compose(site).model() == {"services": {}}
+    for ask in (lambda: compose(site).model({site.files[1]: "other"}), lambda: compose(site).make(["a"])):
+        with pytest.raises(MonopsError, match=f"cannot write below {full}: No such file"):
+            ask()
 
 
 def test_a_fault_names_the_real_file(site: Site, tmp_path: Path) -> None:
