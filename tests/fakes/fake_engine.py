@@ -87,7 +87,7 @@ class FakeEngine:
         return tuple(self.found[one] for one in ids if one in self.found)
 
     def probe(self, container_id: str) -> Probe:
-        del container_id
+        self.container(container_id)
         return self.probes.pop(0) if len(self.probes) > 1 else self.probes[0]
 
     def container(self, name_or_id: str) -> Container:
@@ -130,16 +130,17 @@ class FakeEngine:
         self._act("unpause", container_id, "running")
 
     def update(self, container_id: str, limits: Mapping[str, int]) -> None:
+        one = self.container(container_id)
         self.updated.append((container_id, dict(limits)))
-        one = self.found[container_id]
         host = {**(one.raw.get("HostConfig") or {}), **{name: value for name, value in limits.items() if value}}
-        self.found[container_id] = replace(one, raw={**one.raw, "HostConfig": host})
+        self.found[one.id] = replace(one, raw={**one.raw, "HostConfig": host})
 
     def signal(self, container_id: str, name: str) -> None:
+        self.container(container_id)
         self.signals.append((container_id, name))
 
     def logs(self, container_id: str, lines: int) -> tuple[str, ...]:
-        return self.last_words
+        return self.last_words if self.containers([container_id]) else ()
 
     def mounted(self, volume: str, image: str, *, writable: bool) -> AbstractContextManager[str]:
         raise EngineError("the fake engine has no helpers", remedy="docker info")

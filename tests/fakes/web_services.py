@@ -14,13 +14,15 @@ from typing import Any
 
 @dataclass
 class WebServices:
-    """Both, at one address; whatever has no answer here is well and empty."""
+    """Both, at one address; whatever has no answer here is well and empty, or as `other` says."""
 
     url: str
     #: Path -> (status, document or text).
     answers: dict[str, tuple[int, Any]] = field(default_factory=dict)
     #: Path and words of every question that is not a probe.
     asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    #: What has no answer gets this one; None: it is well and empty.
+    other: tuple[int, Any] | None = None
 
     def data(self, path: str, data: Any, **more: Any) -> None:
         """As Prometheus answers."""
@@ -50,12 +52,28 @@ def web_services() -> Iterator[WebServices]:
             if not url.path.startswith("/-/"):
                 found.asked.append((url.path, dict(urllib.parse.parse_qsl(url.query, keep_blank_values=True))))
             empty = [] if url.path.startswith("/api/v2/") else {"status": "success", "data": {}}
-            status, document = found.answers.get(url.path, (200, empty))
+            status, document = found.answers.get(url.path, found.other or (200, empty))
             body = (document if isinstance(document, str) else json.dumps(document)).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
+
+        def do_POST(self) -> None:
+            self._take()
+            self.do_GET()
+
+        def do_PUT(self) -> None:
+            self._take()
+            self.do_GET()
+
+        def _take(self) -> None:
+            """What is sent is read: a connection that is closed over it would be a fault of its own."""
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            if self.headers.get("Transfer-Encoding") == "chunked":
+                while size := int(self.rfile.readline(), 16):
+                    self.rfile.read(size + len("\r\n"))
+                self.rfile.readline()
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class calls it so
             """Keeps requests out of the tests' output."""

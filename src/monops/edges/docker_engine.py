@@ -49,7 +49,8 @@ class DockerEngine(DockerClient):
         return tuple(found)
 
     def probe(self, container_id: str) -> Probe:
-        item = self._inspect(container_id)
+        with self._doing("inspect a container"):
+            item = self._inspect(container_id)
         check = item["Config"].get("Healthcheck") or {}
         health = item["State"].get("Health")
         if health is None or (check.get("Test") or ["NONE"])[0] == "NONE":
@@ -130,37 +131,37 @@ class DockerEngine(DockerClient):
         return image_id
 
     def stop(self, container_id: str, *, within: timedelta) -> None:
-        with self._translated("stop a container"):
+        with self._doing("stop a container"):
             self._api(timeout=int(within.total_seconds()) + 30).stop(container_id, timeout=int(within.total_seconds()))
 
     def start(self, container_id: str) -> None:
-        with self._translated("start a container"):
+        with self._doing("start a container"):
             self._api().start(container_id)
 
     def update(self, container_id: str, limits: Mapping[str, int]) -> None:
-        with self._translated("update a container's limits"):
+        with self._doing("update a container's limits"):
             api = self._api()
             # docker-py's own method knows neither NanoCpus nor PidsLimit. Source: Docker API, ContainerUpdate.
             url = api._url("/containers/{0}/update", container_id)  # noqa: SLF001 - there is no public way
             api._raise_for_status(api._post_json(url, data=dict(limits)))  # noqa: SLF001 - the same
 
     def signal(self, container_id: str, name: str) -> None:
-        with self._translated("send a container a signal"):
+        with self._doing("send a container a signal"):
             self._api().kill(container_id, name)
 
     def logs(self, container_id: str, lines: int) -> tuple[str, ...]:
         """A driver that cannot be read from gives nothing."""
-        with contextlib.suppress(EngineError), self._translated("read a container's log"):
+        with contextlib.suppress(EngineError), self._doing("read a container's log"):
             found = self._api().logs(container_id, stdout=True, stderr=True, tail=lines)
             return tuple(found.decode(errors="replace").splitlines())
         return ()
 
     def pause(self, container_id: str) -> None:
-        with self._translated("pause a container"):
+        with self._doing("pause a container"):
             self._api().pause(container_id)
 
     def unpause(self, container_id: str) -> None:
-        with self._translated("unpause a container"):
+        with self._doing("unpause a container"):
             self._api().unpause(container_id)
 
     @contextmanager
@@ -192,7 +193,7 @@ class DockerEngine(DockerClient):
                 close()
 
     def unarchive(self, container_id: str, path: str, tar: Iterable[bytes]) -> None:
-        with self._translated(f"write {path}"):
+        with self._doing(f"write {path}"):
             # docker-py hands an iterable on to requests, which sends it in chunks.
             self._api(timeout=3600).put_archive(container_id, path, tar)
 
@@ -229,6 +230,16 @@ class DockerEngine(DockerClient):
                 count += 1
         return count
 
+    @contextmanager
+    def _doing(self, doing: str) -> Iterator[None]:
+        """As `_translated`; a container that goes at that very moment is VolumeMissing, as one that was never there."""
+        try:
+            with self._translated(doing):
+                yield
+        except not_found() as error:
+            said = getattr(error, "explanation", None) or str(error)
+            raise VolumeMissing(f"Docker could not {doing}: {said}", remedy="docker ps --all") from error
+
     def _inspect(self, name_or_id: str) -> Any:
         """One stuck container must not look like a stuck engine: the list has just been answered."""
         from requests import exceptions
@@ -247,26 +258,32 @@ class DockerEngine(DockerClient):
     def _create(
         self, volume: str, image: str, command: list[str], *, writable: bool, entrypoint: str | None = None
     ) -> str:
-        with self._translated(f"create a helper container for volume {volume}"):
-            api = self._api()
-            host = api.create_host_config(
-                binds={volume: {"bind": VOLUME_PATH, "mode": "rw" if writable else "ro"}}, network_mode="none"
-            )
-            made = api.create_container(
-                image,
-                command,
-                entrypoint=entrypoint,
-                host_config=host,
-                user="0:0",
-                labels={LABEL: json.dumps(dict(self._machine.identity()))},
-                healthcheck={"test": ["NONE"]},
-                tty=False,
-            )
+        doing = f"create a helper container for volume {volume}"
+        try:
+            with self._translated(doing):
+                api = self._api()
+                host = api.create_host_config(
+                    binds={volume: {"bind": VOLUME_PATH, "mode": "rw" if writable else "ro"}}, network_mode="none"
+                )
+                made = api.create_container(
+                    image,
+                    command,
+                    entrypoint=entrypoint,
+                    host_config=host,
+                    user="0:0",
+                    labels={LABEL: json.dumps(dict(self._machine.identity()))},
+                    healthcheck={"test": ["NONE"]},
+                    tty=False,
+                )
+        except not_found() as error:
+            raise EngineError(
+                f"Docker could not {doing}: there is no image {image}", remedy="docker image ls"
+            ) from error
         return str(made["Id"])
 
     def _run(self, container: str) -> Helper | None:
         """None if the image has no shell."""
-        with self._translated("run a helper container"):
+        with self._doing("run a helper container"):
             api = self._api(timeout=3600)
             try:
                 api.start(container)

@@ -187,7 +187,8 @@ class Engine(Protocol):
         ...
 
     def logs(self, container_id: str, lines: int) -> tuple[str, ...]:
-        """The last lines of what a container wrote, stdout and stderr together."""
+        """The last lines of what a container wrote, stdout and stderr together; () where that cannot be read, or it is
+        gone."""
         ...
 
     def pause(self, container_id: str) -> None: ...
