@@ -1,6 +1,7 @@
 """How long and how much Prometheus keeps: what may be asked, what it costs, when the disk is full.
 
-Source: prometheus.io, storage page ("Operational aspects"); cmd/prometheus/main.go, `storageRetention`.
+Source: prometheus.io, storage page ("Operational aspects"); cmd/prometheus/main.go, `storageRetention`; and what
+reads the values: prometheus/common, model/time.go, `ParseDuration`; alecthomas/units, si.go, `MakeUnitMap`.
 """
 
 from __future__ import annotations
@@ -14,9 +15,13 @@ from datetime import timedelta
 from monops.domain.errors import UsageFault
 from monops.domain.units import parse_duration, show_duration, show_size
 
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)([KMGTPE]?)(i?)B", re.IGNORECASE)
+#: Units are looked up as they are written: `gb` is none.
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)(?:([KMGTPE])(i?))?B", re.ASCII)
+_SIZE_IN_ANY_CASE = re.compile(_SIZE.pattern, re.ASCII | re.IGNORECASE)
 #: How a server shows sizes that are no whole unit: `1GiB476MiB`.
-_SIZES = re.compile(f"(?:{_SIZE.pattern})+", re.IGNORECASE)
+_SIZES = re.compile(f"(?:{_SIZE.pattern})+", re.ASCII)
+#: Each unit at most once, the longest first.
+_TIME = re.compile(r"(?:\d+y)?(?:\d+w)?(?:\d+d)?(?:\d+h)?(?:\d+m)?(?:\d+s)?(?:\d+ms)?", re.ASCII)
 _POWERS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4, "P": 5, "E": 6}
 #: Go's longest duration: more, and Prometheus does not start. Source: Go, package time, `Duration`.
 _LONGEST = timedelta(days=292 * 365)
@@ -57,7 +62,7 @@ def size_bytes(text: str) -> int:
     found = _SIZE.fullmatch(text.strip())
     if found is None:
         raise ValueError(f"{text!r} is no size that Prometheus knows; write for example 50GB or 512MB")
-    return int(float(found[1]) * 1024 ** _POWERS[found[2].upper()])
+    return int(float(found[1]) * 1024 ** _POWERS[found[2] or ""])
 
 
 def check_time(text: str) -> timedelta:
@@ -73,6 +78,11 @@ def check_time(text: str) -> timedelta:
             f"{text} is less than Prometheus's smallest block, 2h, so it would mean nothing",
             remedy="monops retention set --time 2h",
         )
+    if not _TIME.fullmatch(text.strip()):
+        raise UsageFault(
+            f"{text}: Prometheus wants each unit once, the longest first, as in 1y2w3d4h",
+            remedy=f"monops retention set --time {shown_time(str(int(found.total_seconds())))}",
+        )
     return found
 
 
@@ -81,7 +91,15 @@ def check_size(text: str) -> int:
     try:
         found = size_bytes(text)
     except ValueError as error:
-        raise UsageFault(str(error), remedy="monops retention set --size 50GB") from error
+        meant = _SIZE_IN_ANY_CASE.fullmatch(text.strip())
+        if meant is None:
+            raise UsageFault(str(error), remedy="monops retention set --size 50GB") from error
+        number, prefix, binary = meant.groups(default="")
+        right = f"{number}{prefix.upper()}{binary.lower()}B"
+        raise UsageFault(
+            f"{text}: Prometheus tells capitals from small letters in units, and knows {right}",
+            remedy=f"monops retention set --size {right}",
+        ) from error
     if found <= 0 or "." in text:
         raise UsageFault(f"{text}: Prometheus wants a whole number above 0", remedy="monops retention set --size 50GB")
     return found

@@ -49,17 +49,33 @@ def test_what_is_neither_a_time_nor_a_size_is_not_taken_for_one() -> None:
     assert unread("15d or 1GiB476MiB") == ()
 
 
-@pytest.mark.parametrize("text", ["5x", "", "300y", "1m", "-3d", "1.5d", "30 d"])
+@pytest.mark.parametrize("text", ["5x", "", "300y", "1m", "-3d", "1.5d", "30 d", "1h2d", "30d30d", "1m1h"])
 def test_a_time_that_prometheus_would_not_take_is_refused(text: str) -> None:
     with pytest.raises(UsageFault) as error:
         check_time(text)
     assert error.value.remedy
 
 
-@pytest.mark.parametrize("text", ["50", "12Q", "0GB", "-1GB", "1.5GB", "GB", "50 GB"])
+@pytest.mark.parametrize("text", ["50", "12Q", "0GB", "-1GB", "1.5GB", "GB", "50 GB", "1iB", "5GB3MB"])
 def test_a_size_that_prometheus_would_not_take_is_refused(text: str) -> None:
     with pytest.raises(UsageFault):
         check_size(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [("50gb", "50GB"), ("512mb", "512MB"), ("50GIB", "50GiB"), ("5Gb", "5GB"), ("1KIb", "1KiB"), ("4096b", "4096B")],
+)
+def test_a_unit_in_the_wrong_case_is_refused_with_the_right_one(text: str, right: str) -> None:
+    """Prometheus looks units up as they are written."""
+    with pytest.raises(UsageFault) as error:
+        check_size(text)
+    assert error.value.remedy == f"monops retention set --size {right}"
+
+
+@pytest.mark.parametrize("text", ["1y2w3d", "1d12h", "1w1h1m1s1ms", "2h"])
+def test_a_time_may_have_every_unit_once_from_the_longest_down(text: str) -> None:
+    assert check_time(text) >= timedelta(hours=2)
 
 
 def test_units_are_those_of_prometheus() -> None:
