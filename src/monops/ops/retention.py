@@ -105,11 +105,9 @@ def plan_retention(shop: Workshop, seen: Retention, *, time: str | None, size: s
     asked = {name: text for name, text in (("time", time), ("size", size)) if text is not None}
     asked = {name: text for name, text in asked.items() if wanted[name] != seen.kept[name]}
     edits, means = _edits(shop, site, seen, asked)
-    values = tuple(
-        Value(name, _shown(name, seen.kept[name]), _shown(name, wanted[name]))
-        for name in ("time", "size")
-        if wanted[name] != seen.kept[name]
-    )
+    # Only these are asked for afterwards: a way back must not want the other one as it was then.
+    changing = [name for name in ("time", "size") if wanted[name] != seen.kept[name]]
+    values = tuple(Value(name, _shown(name, seen.kept[name]), _shown(name, wanted[name])) for name in changing)
     changed = ", ".join(f"{one.name} {one.before} → {one.after}" for one in values)
     interrupts = _INTERRUPTS if means is Means.RECREATE else "nothing"
     service = seen.container.service
@@ -119,7 +117,14 @@ def plan_retention(shop: Workshop, seen: Retention, *, time: str | None, size: s
         values=values,
         edits=edits,
         steps=(Step(means=means, service=service, interrupts=interrupts),) if asked else (),
-        expected=(Expected(reader="retention", service=service, wanted=wanted, before=seen.kept),),
+        expected=(
+            Expected(
+                reader="retention",
+                service=service,
+                wanted={name: wanted[name] for name in changing},
+                before={name: seen.kept[name] for name in changing},
+            ),
+        ),
         warnings=tuple(warnings),
         loses="what Prometheus has deleted does not come back" if gone else "",
     )

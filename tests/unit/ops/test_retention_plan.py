@@ -265,6 +265,32 @@ def test_an_undo_that_deletes_says_so_and_in_which_direction_it_goes(made: Calla
     assert plan_undo(world.shop(), FOLDER, 2).title == "redo: retention of Prometheus: time 3d → 30d"
 
 
+def both(size: str) -> str:
+    """Flags whose lines are not neighbours, so that an undo can be merged with a later edit."""
+    return TEXT.replace("=30d", f"=30d\n      - --web.a\n      - --web.b\n      - --storage.tsdb.retention.size={size}")
+
+
+def test_an_undo_leaves_the_other_value_as_it_was_set_since(made: Callable[..., ChangeWorld]) -> None:
+    world = made(compose=both("5GB"))
+    apply(world.shop(), planned(world, time="40d"), within=timedelta(seconds=30))
+    apply(world.shop(), planned(world, size="9GB"), within=timedelta(seconds=30))
+
+    plan = plan_undo(world.shop(), FOLDER, 1)
+    apply(world.shop(), plan, within=timedelta(seconds=30))
+
+    assert world.prometheus.retention == "30d or 9GiB"
+
+
+def test_an_undo_of_one_value_is_not_warned_of_what_the_other_would_delete(made: Callable[..., ChangeWorld]) -> None:
+    world = made(compose=both("1MB"))
+    apply(world.shop(), planned(world, time="40d"), within=timedelta(seconds=30))
+    apply(world.shop(), planned(world, size="9GB"), within=timedelta(seconds=30))
+    for number, hours in enumerate((96, 48, 24)):
+        write_block(world, number, hours_ago=hours, size=600_000)
+    shop = world.shop()
+    assert [plan_undo(shop, FOLDER, id_).loses != "" for id_ in (1, 2)] == [False, True]
+
+
 def test_a_retention_that_is_not_understood_is_unknown(made: Callable[..., ChangeWorld]) -> None:
     world = made()
     world.prometheus.retention = "30d or 80%"

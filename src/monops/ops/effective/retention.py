@@ -16,7 +16,8 @@ def read(shop: Workshop, container: Container) -> Mapping[str, str]:
 
 
 def loses(shop: Workshop, container: Container, wanted: Mapping[str, str]) -> tuple[str, ...]:
-    """What goes for good once `wanted` holds. Raises ServiceUnreachable."""
+    """What goes for good once `wanted` holds; what it does not name stays. Raises ServiceUnreachable."""
     prometheus = shop.outside.services.prometheus(container)
     found = look(shop, container, prometheus)
-    return deletions(found, canonical(prometheus.status().retention), wanted, shop.outside.clock.now())
+    kept = canonical(prometheus.status().retention)
+    return deletions(found, kept, {**kept, **wanted}, shop.outside.clock.now())
