@@ -276,14 +276,24 @@ class ChangeWorld:
         self.world.engine.add(made)
         if service == "prometheus":
             self.reload()
+            self._tell_retention()
 
     def reload(self) -> str:
-        """Prometheus reads its configuration file, which wins over its flags."""
+        """Prometheus reads its configuration file."""
         text = self.files.texts.get(CONFIG, "")
         if "refused" in text:
             return "HTTP/1.1 500"
         self.prometheus.loaded = text
-        in_file = ((yaml.safe_load(text) or {}).get("storage") or {}).get("tsdb", {}).get("retention", {})
+        # Before 3.11 it goes on telling the retention that it started with (prometheus#18200).
+        if tuple(map(int, self.prometheus.version.split("."))) >= (3, 11):
+            self._tell_retention()
+        return ""
+
+    def _tell_retention(self) -> None:
+        """The file's wins over the flags'."""
+        in_file = (
+            ((yaml.safe_load(self.prometheus.loaded) or {}).get("storage") or {}).get("tsdb", {}).get("retention", {})
+        )
         found = dict(in_file)
         for word in self.running.command:
             name, _, value = word.partition("=")
@@ -291,7 +301,6 @@ class ChangeWorld:
                 found.setdefault(name.rpartition(".")[2], value)
         parts = [str(found[name]).replace("GB", "GiB") for name in ("time", "size") if found.get(name)]
         self.prometheus.retention = " or ".join(parts) or "15d"
-        return ""
 
     @property
     def running(self) -> Container:

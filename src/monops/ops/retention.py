@@ -28,7 +28,8 @@ from monops.ops.workshop import Workshop
 SERVICE = "prometheus"
 FLAGS = {"time": "--storage.tsdb.retention.time", "size": "--storage.tsdb.retention.size"}
 _IN_FILE = ("storage", "tsdb", "retention")
-#: The configuration file knows it since 3.8, and gets the time right since 3.11 (prometheus#18200).
+#: The configuration file knows it since 3.8. Since 3.11 it gets the time right, and a reload changes what the server
+#: says of it (prometheus#18200).
 _FILE_KNOWS, _FILE_IS_RIGHT = (3, 8), (3, 11)
 _INTERRUPTS = (
     "Prometheus for the seconds that it takes to start (a large write-ahead log: minutes); scrapes are missed meanwhile"
@@ -109,7 +110,7 @@ def plan_retention(shop: Workshop, seen: Retention, *, time: str | None, size: s
     changing = [name for name in ("time", "size") if wanted[name] != seen.kept[name]]
     values = tuple(Value(name, _shown(name, seen.kept[name]), _shown(name, wanted[name])) for name in changing)
     changed = ", ".join(f"{one.name} {one.before} → {one.after}" for one in values)
-    interrupts = _INTERRUPTS if means is Means.RECREATE else "nothing"
+    interrupts = "nothing" if means is Means.RELOAD else _INTERRUPTS
     service = seen.container.service
     return Plan(
         site=site,
@@ -151,6 +152,8 @@ def _edits(shop: Workshop, site: Site, seen: Retention, asked: Mapping[str, str]
         if target is not None:
             in_place[target.path] = target.in_place
             texts[target.path] = set_value(text_of(target.path), (*_IN_FILE, name), value, file=target.path)
+            if _version(seen.version) < _FILE_IS_RIGHT and means is Means.RELOAD:
+                means = Means.RESTART
             continue
         if name in seen.in_file:
             # 3.8 to 3.10 read a time there wrongly, and the file wins over the flag: it has to go from there.

@@ -82,6 +82,29 @@ def test_a_time_that_these_versions_read_wrongly_moves_to_the_flag(
     assert plan.steps[0].means is Means.RECREATE
 
 
+@pytest.mark.parametrize("version", ["3.8.0", "3.10.2"])
+def test_a_size_in_the_file_needs_a_restart_where_a_reload_does_not_tell(
+    made: Callable[..., ChangeWorld], version: str
+) -> None:
+    config = IN_FILE.replace("time: 20d # here", "size: 5GB")
+    world = made(version, compose=TEXT, config=config)
+    plan = planned(world, size="9GB")
+    assert [(edit.path, edit.after) for edit in plan.edits] == [(CONFIG, config.replace("5GB", "9GB"))]
+    assert plan.steps[0].means is Means.RESTART
+    assert plan.steps[0].interrupts.startswith("Prometheus for the seconds")
+    apply(world.shop(), plan, within=timedelta(seconds=30))
+    assert world.prometheus.retention == "30d or 9GiB"
+
+
+def test_a_flag_beside_a_size_in_the_file_is_taken_over_by_a_new_container(made: Callable[..., ChangeWorld]) -> None:
+    config = IN_FILE.replace("time: 20d # here", "size: 5GB")
+    world = made("3.9.1", compose=TEXT, config=config)
+    plan = planned(world, time="20d", size="9GB")
+    assert [step.means for step in plan.steps] == [Means.RECREATE]
+    apply(world.shop(), plan, within=timedelta(seconds=30))
+    assert world.prometheus.retention == "20d or 9GiB"
+
+
 def test_a_percentage_makes_a_size_mean_nothing(made: Callable[..., ChangeWorld]) -> None:
     world = made("3.11.0", config=IN_FILE.replace("time: 20d # here", "percentage: 80"))
     with pytest.raises(Refused, match="percentage"):
