@@ -1,6 +1,7 @@
 """Setting one variable in a `.env` file; every other byte stays.
 
-Source: docs.docker.com/compose/how-tos/environment-variables/variable-interpolation, `.env` file syntax.
+Source: docs.docker.com/compose/how-tos/environment-variables/variable-interpolation, `.env` file syntax; compose-go,
+dotenv/parser.go, `extractVarValue`.
 """
 
 from __future__ import annotations
@@ -9,8 +10,10 @@ import re
 
 from monops.domain.errors import Refused
 
+#: Without quotes the value goes on to a ` #`, or to the end of the line: `foo#bar` is one value, and so is `#bar`.
 _LINE = (
-    r"^(?P<head>[ \t]*(?:export[ \t]+)?{name}[ \t]*=[ \t]*)(?P<value>'[^'\n]*'|\"[^\"\n]*\"|[^\s#]*(?:[ \t]+[^\s#]+)*)"
+    r"^(?P<head>[ \t]*(?:export[ \t]+)?{name}[ \t]*=[ \t]*)"
+    r"(?P<value>'[^'\n]*'|\"[^\"\n]*\"|[^\n]*?(?=[ \t]*(?: #|\r?$)))"
 )
 _SAFE = re.compile(r"[\w.:/@%+,-]*", re.ASCII)
 

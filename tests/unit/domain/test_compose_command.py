@@ -93,6 +93,13 @@ def test_a_value_from_a_variable_is_known_as_one(value: str, name: str | None) -
         ('export X="30d"', 'export X="7d"'),
         ("X = 30d # c\r\nY=1\r\n", "X = 7d # c\r\nY=1\r\n"),
         ("X=\n", "X=7d\n"),
+        # As Compose reads them: only a # after a blank begins a comment, and not where the value begins.
+        ("X=foo#bar\nY=1\n", "X=7d\nY=1\n"),
+        ("X=a b#c  # why\r\n", "X=7d  # why\r\n"),
+        ("X=#bar", "X=7d"),
+        ("X= # bar\n", "X= 7d\n"),
+        ("X=foo\t# bar\nY=1", "X=7d\nY=1"),
+        ("X='a#b'#c\n", "X='7d'#c\n"),
         ("A=1", "A=1\nX=7d\n"),
         ("# X=1\nXY=2\r\n", "# X=1\nXY=2\r\nX=7d\r\n"),
         ("", "X=7d\n"),
