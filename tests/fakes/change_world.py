@@ -45,6 +45,8 @@ class MemoryFiles:
     read_only: set[str] = field(default_factory=set)
     size: tuple[int, int] | None = None
     modes: dict[str, tuple[int, int]] = field(default_factory=dict)
+    #: Who runs monops.
+    user: int = 0
 
     def read(self, path: str) -> str | None:
         return self.texts.get(path)
@@ -61,7 +63,15 @@ class MemoryFiles:
     def disk(self, path: str) -> tuple[int, int] | None:
         return self.size
 
-    def check_writable(self, path: str, *, in_place: bool = False) -> None:
+    def check_writable(
+        self, path: str, *, in_place: bool = False, owner: int | None = None, again: str = "monops"
+    ) -> None:
+        found = self.mode_and_owner(path)
+        _, owner = found or (0, owner)
+        if not (in_place and found) and self.user != 0 and owner not in (None, self.user):
+            whose = f"it is user {owner}'s, and only root may write it anew as theirs"
+            why = whose if found else f"only root may give a file to user {owner}"
+            raise Refused(f"{path} cannot be written: {why}", remedy=f"sudo {again}")
         if path in self.read_only:
             raise Refused(f"{path} cannot be written: read-only", remedy="chmod")
 

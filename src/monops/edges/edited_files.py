@@ -48,11 +48,15 @@ class LocalEditedFiles:
             return None
         return found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize
 
-    def check_writable(self, path: str, *, in_place: bool = False) -> None:
+    def check_writable(
+        self, path: str, *, in_place: bool = False, owner: int | None = None, again: str = "monops"
+    ) -> None:
         target = Path(os.path.realpath(path))
         folder = target.parent
-        if not target.exists():
-            while not folder.exists():
+        if not (in_place and os.path.exists(target)):
+            _check_owner(target, owner, again)
+        if not os.path.exists(target):
+            while not os.path.exists(folder):
                 folder = folder.parent
             if not os.access(folder, os.W_OK | os.X_OK):
                 raise _read_only(path, str(folder))
@@ -151,6 +155,23 @@ def _write_beside(target: Path, data: bytes, mode: int, owner: int | None) -> No
         raise
 
 
+def _check_owner(target: Path, owner: int | None, again: str) -> None:
+    """Raises Refused where the new file could not be given to whom it must belong."""
+    user, remedy = os.geteuid(), f"sudo {again}"
+    if user == 0:
+        return
+    if os.path.exists(target):
+        before = target.stat()
+        theirs = f"user {before.st_uid}" if before.st_uid != user else f"group {before.st_gid}"
+        if before.st_uid != user or before.st_gid not in (os.getegid(), *os.getgroups()):
+            raise Refused(
+                f"{target} cannot be written: it is {theirs}'s, and only root may write it anew as theirs",
+                remedy=remedy,
+            )
+    elif owner not in (None, user):
+        raise Refused(f"{target} cannot be written: only root may give a file to user {owner}", remedy=remedy)
+
+
 def _copy_attributes(source: Path, descriptor: int) -> None:
     """Extended ones: without its SELinux label a container could not read the file any more."""
     with contextlib.suppress(OSError):
@@ -179,5 +200,8 @@ def _translated(doing: str, path: str) -> Iterator[None]:
         if doing == "read" and isinstance(error, FileNotFoundError | NotADirectoryError):
             raise
         if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM) and doing == "write":
-            raise _read_only(path, path) from error
+            folder = os.path.dirname(os.path.realpath(path))
+            raise Refused(
+                f"{path} cannot be written: {error.strerror}", remedy=f"ls -ld {folder}; findmnt --target {folder}"
+            ) from error
         raise MonopsError(f"cannot {doing} {path}: {error.strerror}", remedy=f"ls -ld {path}; df -h {path}") from error

@@ -34,7 +34,7 @@ def check(shop: Workshop, plan: Plan) -> tuple[str, ...]:
     what Compose or a tool says.
     """
     for edit in plan.edits:
-        shop.files.check_writable(edit.path, in_place=edit.in_place)
+        shop.files.check_writable(edit.path, in_place=edit.in_place, owner=edit.owner, again=shop.command)
         if shop.files.read(edit.path) != edit.before:
             raise EditedMeanwhile(f"{edit.path} was edited meanwhile", remedy="look at it, then run monops again")
         if not edit.made_of and edit.before is not None and own_file(edit.path) != edit.path:

@@ -7,6 +7,7 @@ import resource
 import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -129,6 +130,57 @@ def test_what_cannot_be_written_is_known_before(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="read-only") as error:
         FILES.check_writable(str(path))
     assert str(path) in error.value.remedy
+
+
+@pytest.fixture
+def folder_of_1234() -> Iterator[Path]:
+    """Within a test that this user runs; pytest's own folders are root's."""
+    if os.geteuid() != 0:
+        pytest.skip("only root may become somebody else")
+    with tempfile.TemporaryDirectory() as folder:
+        os.chown(folder, 1234, 1234)
+        os.setresuid(1234, 1234, 0)
+        try:
+            yield Path(folder)
+        finally:
+            os.setresuid(0, 0, 0)
+
+
+def test_a_new_file_for_another_user_is_refused_before_to_all_but_root(folder_of_1234: Path) -> None:
+    path = str(folder_of_1234 / "slack-url")
+    for owner in (None, 1234):
+        FILES.check_writable(path, owner=owner, again="monops x")
+    with pytest.raises(Refused, match="only root may give a file to user 65534") as error:
+        FILES.check_writable(path, owner=65534, again="monops receivers set slack")
+    assert (path in error.value.message, error.value.remedy) == (True, "sudo monops receivers set slack")
+    # In whatever folder: root may write there too.
+    with pytest.raises(Refused, match="only root may give a file to user 65534"):
+        FILES.check_writable("/nowhere/slack-url", owner=65534, again="monops x")
+
+
+def test_a_file_of_another_user_is_refused_before_to_all_but_root(folder_of_1234: Path) -> None:
+    path = folder_of_1234 / "f"
+    path.write_text("x")
+    path.chmod(0o666)
+    FILES.check_writable(str(path), owner=65534, again="monops x")
+    os.setresuid(0, 0, 0)
+    os.chown(path, 65534, -1)
+    os.setresuid(1234, 1234, 0)
+    with pytest.raises(Refused, match="it is user 65534's, and only root") as error:
+        FILES.check_writable(str(path), again="monops x")
+    assert error.value.remedy == "sudo monops x"
+    FILES.check_writable(str(path), in_place=True, again="monops x")
+    FILES.replace(str(path), "y", expected=("x",), in_place=True)
+    assert path.read_text() == "y"
+
+
+def test_what_is_not_permitted_after_all_says_so(folder_of_1234: Path) -> None:
+    path = folder_of_1234 / "slack-url"
+    with pytest.raises(Refused, match="Operation not permitted") as error:
+        FILES.replace(str(path), "s", expected=(None,), mode=0o600, owner=65534)
+    assert "read-only" not in error.value.message
+    assert str(folder_of_1234) in error.value.remedy
+    assert list(folder_of_1234.iterdir()) == []
 
 
 def test_what_is_not_utf_8_is_said(tmp_path: Path) -> None:

@@ -238,6 +238,16 @@ def test_a_read_only_file_is_refused(world: ChangeWorld) -> None:
         check(shop, retention(shop))
 
 
+def test_a_secret_for_another_user_is_refused_to_all_but_root_with_the_command_again(world: ChangeWorld) -> None:
+    secret = FileEdit(path=f"{FOLDER}/secrets/s", before=None, after="s", mode=0o600, owner=65534, is_secret=True)
+    plan = plan_of(world, secret)
+    assert check(world.shop(), plan) == ()
+    world.files.user = 1000
+    with pytest.raises(Refused, match="only root may give a file to user 65534") as error:
+        check(world.shop(), plan)
+    assert error.value.remedy == "sudo monops x"
+
+
 def test_a_container_that_is_not_as_its_files_say_is_warned_of(world: ChangeWorld) -> None:
     assert check(world.shop(), retention(world.shop())) == ()
     world.files.texts[COMPOSE] = world.files.texts[COMPOSE].replace("v1", "v2")

@@ -32,8 +32,13 @@ class EditedFiles(Protocol):
         """(free for this user, in all) bytes of the file system that has the path; None where it is not here."""
         ...
 
-    def check_writable(self, path: str, *, in_place: bool = False) -> None:
-        """Raises Refused where `replace` would not be allowed to write, before anything is touched."""
+    def check_writable(
+        self, path: str, *, in_place: bool = False, owner: int | None = None, again: str = "monops"
+    ) -> None:
+        """Raises Refused where `replace` would not be allowed to write, before anything is touched.
+
+        Only root may write a file that is another user's, or is to be: then the remedy is the command `again`, as root.
+        """
         ...
 
     def replace(
