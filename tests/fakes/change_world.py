@@ -210,13 +210,6 @@ def _port(text: str) -> dict[str, str]:
     return {"host_ip": ":".join(host), "published": published, "target": target}
 
 
-def _host_config(part: Mapping[str, Any]) -> dict[str, int]:
-    """As Docker would have it."""
-    limits = declared(part)
-    found = {name: limits.of(setting) for setting, name in NAMES.items()}
-    return {**found, "MemorySwap": limits.memory * 2}
-
-
 @dataclass
 class ChangeWorld:
     """The stack `p`, and a new process each time somebody asks for a workshop."""
@@ -281,12 +274,18 @@ class ChangeWorld:
                 Mount(type="volume", name="data", source="/v", destination="/prometheus"),
                 Mount(type="bind", name="", source=FOLDER, destination="/etc/prometheus", writable=False),
             ),
-            raw={"Config": {"Cmd": list(words)}, "State": {"ExitCode": 1}, "HostConfig": _host_config(part)},
+            raw={"Config": {"Cmd": list(words)}, "State": {"ExitCode": 1}, "HostConfig": self._host_config(part)},
         )
         self.world.engine.add(made)
         if service == "prometheus":
             self.reload()
             self._tell_retention()
+
+    def _host_config(self, part: Mapping[str, Any]) -> dict[str, int]:
+        """As Docker would have it."""
+        limits = declared(part)
+        found = {name: limits.of(setting) for setting, name in NAMES.items()}
+        return self.world.engine.limited({**found, "MemorySwap": limits.memory * 2})
 
     def reload(self) -> str:
         """Prometheus reads its configuration file."""

@@ -70,6 +70,9 @@ class FakeEngine:
     #: container -> bytes and processors that it uses now.
     used: dict[str, tuple[int, float]] = field(default_factory=dict)
 
+    #: Whether the kernel counts swap. Where not, Docker gives whatever has a limit of memory as much swap as it likes.
+    has_swap_limit: bool = True
+
     is_local = True
     host = "127.0.0.1"
 
@@ -112,7 +115,7 @@ class FakeEngine:
         return self.used[container_id][1] if container_id in self.used else None
 
     def capacity(self) -> Capacity:
-        return Capacity(processors=4, memory=16 << 30)
+        return Capacity(processors=4, memory=16 << 30, has_swap_limit=self.has_swap_limit)
 
     def image_digest(self, image_id: str) -> str:
         return image_id
@@ -133,7 +136,12 @@ class FakeEngine:
         one = self.container(container_id)
         self.updated.append((container_id, dict(limits)))
         host = {**(one.raw.get("HostConfig") or {}), **{name: value for name, value in limits.items() if value}}
-        self.found[one.id] = replace(one, raw={**one.raw, "HostConfig": host})
+        self.found[one.id] = replace(one, raw={**one.raw, "HostConfig": self.limited(host)})
+
+    def limited(self, host_config: dict[str, int]) -> dict[str, int]:
+        """As the kernel lets it be. Source: moby, daemon/daemon_unix.go, verifyPlatformContainerResources."""
+        is_open = host_config.get("Memory") and not self.has_swap_limit
+        return {**host_config, "MemorySwap": -1} if is_open else host_config
 
     def signal(self, container_id: str, name: str) -> None:
         self.container(container_id)

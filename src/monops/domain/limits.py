@@ -180,11 +180,14 @@ def check_swap(service: str, memory: int, swap: int) -> None:
         )
 
 
-def swap_for(memory: int, running_swap: int, declared_swap: int) -> int:
+def swap_for(memory: int, running_swap: int, declared_swap: int, *, has_limit: bool) -> int:
     """Memory and swap together, beside a new memory limit: as Compose and Docker would make the container.
 
-    Without `memswap_limit` Docker gives twice the memory. -1, no limit, stays: the kernel may know no other.
+    Without `memswap_limit` Docker gives twice the memory. -1, no limit, stays; and where the kernel does not count swap
+    (`has_limit`), Docker gives that to everyone. Source: moby, daemon/daemon_unix.go, verifyPlatformContainerResources.
     """
+    if not has_limit:
+        return -1
     return declared_swap or (-1 if running_swap == -1 else memory * 2)
 
 

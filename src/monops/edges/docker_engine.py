@@ -122,7 +122,11 @@ class DockerEngine(DockerClient):
     def capacity(self) -> Capacity:
         with self._translated("tell what its machine has"):
             info = self._api().info()
-            return Capacity(processors=int(info.get("NCPU") or 1), memory=int(info.get("MemTotal") or 0))
+            return Capacity(
+                processors=int(info.get("NCPU") or 1),
+                memory=int(info.get("MemTotal") or 0),
+                has_swap_limit=bool(info.get("SwapLimit", True)),
+            )
 
     def image_digest(self, image_id: str) -> str:
         with self._translated("inspect an image"), contextlib.suppress(not_found()):

@@ -43,6 +43,8 @@ class _Draft:
 
     scene: Scene
     texts: dict[str, str]
+    #: Whether swap can be limited on the engine's machine.
+    has_swap_limit: bool
     values: list[Value] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     expected: list[Expected] = field(default_factory=list)
@@ -63,7 +65,7 @@ def plan_limits(shop: Workshop, wanted: Mapping[str, Wanted], *, recreate: bool 
     scene = set_scene(shop, tuple(wanted))
     capacity = shop.outside.engine.capacity()
     befores = site_files(shop, scene.site)
-    draft = _Draft(scene=scene, texts=dict(befores))
+    draft = _Draft(scene=scene, texts=dict(befores), has_swap_limit=capacity.has_swap_limit)
     for service, one in wanted.items():
         numbers = check(one, service=service, processors=capacity.processors, memory=capacity.memory)
         _plan_service(shop, draft, service, one, numbers, recreate=recreate)
@@ -142,7 +144,8 @@ def _plan_step(
     fields = {NAMES[setting]: number for setting, number in numbers.items()}
     first = host_config(containers[0])
     if "memory" in numbers:
-        fields["MemorySwap"] = swap_for(numbers["memory"], int(first.get("MemorySwap") or 0), swap)
+        running = int(first.get("MemorySwap") or 0)
+        fields["MemorySwap"] = swap_for(numbers["memory"], running, swap, has_limit=draft.has_swap_limit)
     hosts = [host_config(one) for one in containers]
     before = {name: int(first.get(name) or 0) for name in fields}
     if all(int(host.get(name) or 0) == value for host in hosts for name, value in fields.items()):

@@ -136,7 +136,9 @@ def test_processors_are_counted_as_compose_gives_them_to_docker(processors: floa
     ("running", "of_file", "becomes"), [(200, 0, 128), (-1, 0, -1), (200, 300, 300), (200, -1, -1), (0, 0, 128)]
 )
 def test_swap_is_as_docker_would_give_it(running: int, of_file: int, becomes: int) -> None:
-    assert swap_for(64, running, of_file) == becomes
+    assert swap_for(64, running, of_file, has_limit=True) == becomes
+    # A kernel that does not count swap: Docker takes every limit of it away.
+    assert swap_for(64, running, of_file, has_limit=False) == -1
 
 
 def test_memory_above_memory_and_swap_together_is_refused() -> None:

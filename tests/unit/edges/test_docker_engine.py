@@ -12,7 +12,7 @@ from tests.fakes.fake_outside import FakeMachine
 from tests.fakes.web_services import WebServices, web_services
 
 from monops.domain.errors import EngineError, VolumeMissing
-from monops.domain.ports import Engine
+from monops.domain.ports import Capacity, Engine
 from monops.edges.docker_engine import DockerEngine
 
 GONE = "no such container"
@@ -78,3 +78,11 @@ def test_a_helper_whose_image_is_gone_names_the_image(web: WebServices) -> None:
     ):
         pass
     assert error.value.remedy == "docker image ls"
+
+
+@pytest.mark.parametrize(
+    ("said", "has_limit"), [({"SwapLimit": False}, False), ({"SwapLimit": True}, True), ({}, True)]
+)
+def test_what_its_machine_has_is_said(web: WebServices, said: dict[str, bool], has_limit: bool) -> None:
+    web.answers["/v1.44/info"] = (200, {"NCPU": 2, "MemTotal": 1 << 30, **said})
+    assert real(web).capacity() == Capacity(processors=2, memory=1 << 30, has_swap_limit=has_limit)

@@ -115,6 +115,8 @@ class Capacity:
     processors: int
     #: In bytes.
     memory: int
+    #: Whether the kernel counts swap, so that it can be limited.
+    has_swap_limit: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
