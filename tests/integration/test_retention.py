@@ -221,6 +221,8 @@ def test_blocks_that_would_go_are_named_and_those_that_go_are_among_them(stack: 
         (["--time", "1m"], "smallest block"),
         (["--size", "12Q"], "no size that Prometheus knows"),
         (["--size", "50"], "no size that Prometheus knows"),
+        (["--size", "50gb"], "knows 50GB"),
+        (["--time", "30d30d"], "each unit once"),
         (["--size", "9EB"], "more than the volume has"),
         ([], "say what to keep"),
     ],
