@@ -25,8 +25,9 @@ from monops.domain.routing import Routing
 from monops.domain.settled import differences, flattened
 from monops.ops.change_site import ConfigFile, config_file, find_site
 from monops.ops.effective.receivers import read
-from monops.ops.secret_files import SecretFile, check_secret_files, known_secret_file, secret_edit, secret_file
+from monops.ops.secret_files import SecretFile, check_secret_files, known_secret_file, secret_edit
 from monops.ops.secret_left import left_secrets
+from monops.ops.secret_names import Configuration, free_secret_file
 from monops.ops.workshop import Workshop
 
 SERVICE = "alertmanager"
@@ -94,11 +95,14 @@ def plan_set(shop: Workshop, asked: Asked, ask: Ask) -> Plan:
     settings = dict(asked.settings)
     now = _current(seen, asked, is_global)
     secrets = {**_asked_secret(shop, seen, asked, now, ask), **asked.secrets}
+    config = Configuration(container=seen.container, file=seen.file, text=seen.text)
     files: dict[str, SecretFile] = {}
     edits: list[FileEdit] = []
     for name, value in secrets.items():
         known = known_secret_file(seen.container, str(now[f"{name}_file"])) if now.get(f"{name}_file") else None
-        files[name] = known or secret_file(shop, seen.container, SERVICE, f"{asked.name}-{_SHORT.get(name, name)}")
+        files[name] = known or free_secret_file(
+            shop, SERVICE, config, f"{asked.name}-{_SHORT.get(name, name)}", value, [one.path for one in files.values()]
+        )
         settings[(*name.split(".")[:-1], f"{name.rpartition('.')[2]}_file")] = files[name].inside
         edit = secret_edit(shop, files[name], value)
         edits += [edit] if edit is not None else []

@@ -12,8 +12,9 @@ from monops.domain.ports import Container
 from monops.domain.remote_write import label, named, position, readings, remotes, with_remote, without_remote
 from monops.domain.settled import differences, flattened
 from monops.ops.change_site import ConfigFile, config_file, find_site
-from monops.ops.secret_files import check_secret_files, known_secret_file, secret_edit, secret_file
+from monops.ops.secret_files import check_secret_files, known_secret_file, secret_edit
 from monops.ops.secret_left import left_secrets
+from monops.ops.secret_names import Configuration, free_secret_file
 from monops.ops.workshop import Workshop
 
 SERVICE = "prometheus"
@@ -67,13 +68,14 @@ def plan_set(shop: Workshop, asked: Asked, ask: Ask) -> Plan:
     is_given = PASSWORD in secrets or ("basic_auth", "password_file") in settings
     if ("basic_auth", "username") in settings and not is_given and not _is_known(shop, seen, now):
         secrets[PASSWORD] = ask(PASSWORD)
+    config = Configuration(container=seen.container, file=seen.file, text=seen.text)
     edits: list[FileEdit] = []
     writing: set[str] = set()
     for path, value in secrets.items():
         inside = now.get(f"{path[0]}.{path[1]}_file")
         where = asked.name or now.get("name") or urlsplit(asked.url).netloc
         file = known_secret_file(seen.container, inside) if inside else None
-        file = file or secret_file(shop, seen.container, SERVICE, f"remote-write-{where}-{_SHORT[path]}")
+        file = file or free_secret_file(shop, SERVICE, config, f"remote-write-{where}-{_SHORT[path]}", value, ())
         settings[(path[0], f"{path[1]}_file")] = file.inside
         writing.add(file.inside)
         edit = secret_edit(shop, file, value)

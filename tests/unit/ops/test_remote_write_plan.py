@@ -62,6 +62,18 @@ def test_the_password_is_a_file_that_prometheus_alone_may_read_and_no_diff_shows
     assert "password_file: /etc/prometheus/secrets/prometheus/remote-write-longterm-password" in (config.after or "")
 
 
+def test_two_on_one_host_have_a_password_each(world: ChangeWorld) -> None:
+    for path, password in (("a", "first"), ("b", "second")):
+        asked = Asked(
+            url=f"http://mimir:9009/{path}/push",
+            settings={("basic_auth", "username"): "u"},
+            secrets={PASSWORD: password},
+        )
+        apply(world.shop(), plan_set(world.shop(), asked, nobody))
+    kept = f"{FOLDER}/secrets/prometheus/remote-write-mimir-9009-password"
+    assert (world.files.texts[kept], world.files.texts[f"{kept}-2"]) == ("first", "second")
+
+
 def test_undo_takes_the_entry_and_the_secret_away(world: ChangeWorld) -> None:
     before = dict(world.files.texts)
     apply(world.shop(), plan_set(world.shop(), ASKED, nobody))

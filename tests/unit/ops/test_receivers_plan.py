@@ -1,0 +1,77 @@
+"""The plan of a receiver: where its secrets go, and that what the file says is in force afterwards."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.fakes.alertmanager_world import ALERTING, INSIDE, SECRETS, AlertmanagerWorld
+
+from monops.domain.errors import UsageFault
+from monops.ops.change import apply
+from monops.ops.receivers import Asked, plan_set
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> AlertmanagerWorld:
+    return AlertmanagerWorld(tmp_path)
+
+
+def nobody(_: str) -> str:
+    raise UsageFault("nobody is at a terminal to ask", remedy="--url-file FILE")
+
+
+def hook(name: str, url: str, kind: str = "webhook") -> Asked:
+    return Asked(kind=kind, name=name, secrets={"api_url" if kind == "slack" else "url": url})
+
+
+def done(world: AlertmanagerWorld, asked: Asked) -> None:
+    apply(world.shop(), plan_set(world.shop(), asked, nobody))
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (hook("ops", "https://a/one", "slack"), hook("ops", "https://a/two")),
+        (hook("on call", "https://a/one"), hook("on-call", "https://a/two")),
+    ],
+)
+def test_the_secret_of_one_is_never_written_over_that_of_another(
+    world: AlertmanagerWorld, first: Asked, second: Asked
+) -> None:
+    done(world, first)
+    done(world, second)
+    (name,) = {first.name.replace(" ", "-")}
+    assert world.files.texts[f"{SECRETS}/{name}-url"] == "https://a/one"
+    assert world.files.texts[f"{SECRETS}/{name}-url-2"] == "https://a/two"
+    assert f"{INSIDE}/{name}-url-2" in world.files.texts[ALERTING]
+
+
+def test_two_secrets_of_one_receiver_are_two_files(world: AlertmanagerWorld) -> None:
+    secrets = {"url": "https://a/one", "webhook_url": "https://a/two"}
+    plan = plan_set(world.shop(), Asked(kind="webhook", name="ops", secrets=secrets), nobody)
+    written = {edit.path: edit.after for edit in plan.edits if edit.is_secret}
+    assert written == {f"{SECRETS}/ops-url": "https://a/one", f"{SECRETS}/ops-url-2": "https://a/two"}
+
+
+def test_a_name_that_another_receiver_waits_for_is_not_taken(world: AlertmanagerWorld) -> None:
+    world.files.texts[ALERTING] += (
+        f"  - name: later\n    webhook_configs: [{{url_file: {INSIDE}/ops-url}}]\n"  # nobody has written it yet
+    )
+    world.reload()
+    done(world, hook("ops", "https://a/one"))
+    assert f"{SECRETS}/ops-url" not in world.files.texts
+    assert world.files.texts[f"{SECRETS}/ops-url-2"] == "https://a/one"
+
+
+def test_a_setting_keeps_the_file_that_it_names(world: AlertmanagerWorld) -> None:
+    done(world, hook("ops", "https://a/one"))
+    done(world, hook("ops", "https://a/other"))
+    assert world.files.texts[f"{SECRETS}/ops-url"] == "https://a/other"
+    assert f"{SECRETS}/ops-url-2" not in world.files.texts
+
+
+def test_a_file_with_this_very_secret_that_nobody_names_is_taken(world: AlertmanagerWorld) -> None:
+    world.files.texts[f"{SECRETS}/ops-url"] = "https://a/one"
+    plan = plan_set(world.shop(), hook("ops", "https://a/one"), nobody)
+    assert [edit.path for edit in plan.edits] == [ALERTING]
