@@ -222,6 +222,9 @@ def secret_option(setting: str) -> str:
         return "--basic-auth-user NAME --password-file FILE"
     if setting in ("authorization.credentials", "bearer_token"):
         return "--bearer-token-file FILE"
+    if setting == "url":
+        # The address is the argument, which is checked; of an entry that has a name it can be changed.
+        return "--name NAME"
     return f"--set {setting}_file=/run/secrets/FILE"
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
+from monops.domain.rebuild import without_secret_address
 from monops.domain.receivers import HIDDEN
 from monops.domain.settled import is_secret_setting
 
@@ -79,6 +80,11 @@ def _unknown(command: str, setting: str) -> Mended:
     if "remote-write" in shlex.split(command) and name in _QUEUE:
         return Mended(setting=name, command=with_option(rest, "--set", f"queue_config.{name}={value}"))
     return Mended(setting=name, command=rest)
+
+
+def kept(command: str) -> str:
+    """The command as the history has it: without passwords in addresses, as of a proxy."""
+    return shlex.join(map(without_secret_address, shlex.split(command)))
 
 
 def with_option(command: str, flag: str, value: str) -> str:

@@ -18,6 +18,11 @@ def test_a_minute_is_sixty_seconds_whoever_writes_it() -> None:
     assert dict(flattened({"a": "1m"})) == dict(flattened({"a": "60s"}))
 
 
+def test_a_password_in_an_address_is_hidden_as_servers_hide_it() -> None:
+    assert dict(flattened({"proxy_url": "http://u:hunter2@h:1/"})) == {"proxy_url": "http://u:xxxxx@h:1/"}
+    assert dict(flattened({"proxy_url": "http://u@h:1/"})) == {"proxy_url": "http://u@h:1/"}
+
+
 def test_what_goes_is_expected_to_be_nothing_and_secrets_are_not_expected_at_all() -> None:
     before = {"a": "1", "b": "2", "x.password": "old", "url": "u"}
     after = {"a": "1", "c": "3", "x.password": "new", "url": "v"}

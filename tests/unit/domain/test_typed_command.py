@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from monops.domain.editing import opened
-from monops.domain.typed_command import mended, with_option, without_setting
+from monops.domain.typed_command import kept, mended, with_option, without_setting
 
 REMOTE, TELEGRAM = "monops remote-write set http://x/", "monops receivers set telegram"
 
@@ -79,6 +79,14 @@ def test_words_stay_quoted() -> None:
     assert with_option(command, "--channel", "#b") == command.replace("#ops", "#b")
     assert without_setting(command, "title") == "monops receivers set slack --channel '#ops'"
     assert without_setting(command, "text") == command
+
+
+def test_what_is_kept_of_a_command_has_no_password_and_is_a_command_still() -> None:
+    command = "monops receivers set webhook --set http_config.proxy_url=http://u:hunter2@h --secret routing_key=key"
+    assert kept(command) == command.replace(
+        "http_config.proxy_url=http://u:hunter2@h", "'http_config.proxy_url=http://u:<removed>@h'"
+    )
+    assert kept("monops receivers set slack --channel '#ops'") == "monops receivers set slack --channel '#ops'"
 
 
 def test_a_file_is_opened_at_its_line() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -75,3 +76,13 @@ def test_a_file_with_this_very_secret_that_nobody_names_is_taken(world: Alertman
     world.files.texts[f"{SECRETS}/ops-url"] = "https://a/one"
     plan = plan_set(world.shop(), hook("ops", "https://a/one"), nobody)
     assert [edit.path for edit in plan.edits] == [ALERTING]
+
+
+def test_the_password_of_a_proxy_is_shown_nowhere_and_does_not_hinder(world: AlertmanagerWorld) -> None:
+    proxy: dict[tuple[str, ...], str] = {("http_config", "proxy_url"): "http://u:hunter2@proxy:1/"}
+    asked = Asked(kind="webhook", name="ops", settings=proxy, secrets={"url": "https://a/one"})
+    plan = plan_set(world.shop(), asked, nobody)
+    assert "hunter2" not in str(plan.values) + str(plan.expected) + str([edit.diff() for edit in plan.edits])
+    shop = replace(world.shop(), command="monops receivers set webhook --set http_config.proxy_url=http://u:hunter2@h")
+    assert "hunter2" not in apply(shop, plan).command
+    assert "http://u:hunter2@proxy:1/" in world.files.texts[ALERTING]
