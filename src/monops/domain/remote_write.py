@@ -178,13 +178,21 @@ def label(remote: Mapping[str, Any]) -> str:
 def readings(text: str) -> dict[str, str]:
     """Of a configuration, a file's or the one in force, as names and values."""
     found: dict[str, str] = {}
+    for here, remote in zip(readings_of_entries(text), remotes(text), strict=True):
+        found[here] = "is there"
+        found.update((f"{here}: {name}", value) for name, value in flattened(remote))
+    return found
+
+
+def readings_of_entries(text: str) -> tuple[str, ...]:
+    """Of each entry, the name that `readings` has for it; one that is called as another is has a number."""
+    found: dict[str, None] = {}
     for remote in remotes(text):
         here, number = f"remote write to {label(remote)}", 2
         while here in found:
             here, number = f"remote write to {label(remote)} ({number})", number + 1
-        found[here] = "is there"
-        found.update((f"{here}: {name}", value) for name, value in flattened(remote))
-    return found
+        found[here] = None
+    return tuple(found)
 
 
 def check_url(text: str) -> str:

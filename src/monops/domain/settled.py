@@ -6,7 +6,7 @@ A server shows its configuration with its own defaults filled in, durations its 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from monops.domain.rebuild import without_url_password
@@ -61,6 +61,15 @@ def differences(
         name: after.get(name, "")
         for name in names
         if before.get(name, "") != after.get(name, "") and not _is_hidden(name, hidden)
+    }
+
+
+def those_of(found: Mapping[str, str], names: Collection[str]) -> dict[str, str]:
+    """Of names and values those of these names, and what is below them: `queue.wait` and `list[0]` of `queue`, `list`."""
+    return {
+        name: value
+        for name, value in found.items()
+        if any(name == one or name.startswith((f"{one}.", f"{one}[")) for one in names)
     }
 
 

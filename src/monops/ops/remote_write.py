@@ -9,8 +9,17 @@ from urllib.parse import urlsplit
 
 from monops.domain.change import Expected, FileEdit, Means, Plan, Step, Value
 from monops.domain.ports import Container
-from monops.domain.remote_write import label, named, position, readings, remotes, with_remote, without_remote
-from monops.domain.settled import differences, flattened
+from monops.domain.remote_write import (
+    label,
+    named,
+    position,
+    readings,
+    readings_of_entries,
+    remotes,
+    with_remote,
+    without_remote,
+)
+from monops.domain.settled import differences, flattened, those_of
 from monops.ops.change_site import ConfigFile, config_file, find_site
 from monops.ops.secret_files import check_secret_files, known_secret_file, secret_edit
 from monops.ops.secret_left import left_secrets
@@ -83,7 +92,10 @@ def plan_set(shop: Workshop, asked: Asked, ask: Ask) -> Plan:
     text = with_remote(seen.text, number, settings, file=seen.file.path)
     names = {".".join(path): str(value) for path, value in settings.items()}
     check_secret_files(shop, seen.container, names, writing)
-    return _plan(shop, seen, text, edits, f"remote write to {asked.name or asked.url}", [])
+    own = readings_of_entries(text)[-1 if number is None else number]
+    found = readings(text)
+    asked_for = {own: found[own], **those_of(found, [f"{own}: {name}" for name in names])}
+    return _plan(shop, seen, text, edits, f"remote write to {asked.name or asked.url}", [], asked_for=asked_for)
 
 
 def plan_remove(shop: Workshop, what: str | None) -> Plan:
@@ -95,7 +107,7 @@ def plan_remove(shop: Workshop, what: str | None) -> Plan:
     site = find_site(shop, seen.container)
     left = left_secrets(shop, seen.container, seen.file, site, [remotes(seen.text)[number]], text)
     said = ["what has not been sent there yet stays on Prometheus's own disk only", *left.said]
-    return _plan(shop, seen, text, [], title, said, left.edits)
+    return _plan(shop, seen, text, [], title, said, left.edits, asked_for={})
 
 
 def _is_known(shop: Workshop, seen: Written, now: Mapping[str, str]) -> bool:
@@ -115,10 +127,17 @@ def _plan(
     title: str,
     warnings: list[str],
     gone: Sequence[FileEdit] = (),
+    *,
+    asked_for: Mapping[str, str],
 ) -> Plan:
-    """`secrets` are written before the configuration that names them, `gone` are taken away after it."""
+    """`secrets` are written before the configuration that names them, `gone` are taken away after it. `asked_for` is
+    what a person wants to be so: it is put in force also where the file says it already."""
     before, in_force = readings(seen.text), readings(seen.config)
     wanted = differences(before, readings(text))
+    waiting = differences({name: in_force.get(name, "") for name in asked_for}, asked_for)
+    if any(before.get(name, "") == value for name, value in waiting.items()):
+        warnings.append(f"{seen.file.path} was edited since Prometheus read it: the reload takes all of that over")
+    wanted |= waiting
     edits = list(secrets)
     if text != seen.text:
         edits.append(FileEdit(path=seen.file.path, before=seen.text, after=text, in_place=seen.file.in_place))
@@ -128,19 +147,23 @@ def _plan(
         site=find_site(shop, seen.container),
         title=title,
         values=(
-            *(Value(name, before.get(name, ""), value) for name, value in wanted.items()),
+            *(
+                Value(name, (in_force if name in waiting else before).get(name, ""), value)
+                for name, value in wanted.items()
+            ),
             *(Value(edit.path, "(a secret)" if edit.before else "", "(a secret)") for edit in secrets),
             *(Value(edit.path, "(a secret)", "") for edit in gone),
         ),
         edits=tuple(edits),
-        steps=(Step(means=Means.RELOAD, service=service, interrupts=_INTERRUPTS),) if edits else (),
+        steps=(Step(means=Means.RELOAD, service=service, interrupts=_INTERRUPTS),) if edits or waiting else (),
         expected=(
             Expected(
                 reader="remote_write",
                 service=service,
                 wanted=wanted,
-                before={name: in_force.get(name, "") for name in wanted},
+                # The way back has the file of before read, also where that was not in force.
+                before={name: before.get(name, in_force.get(name, "")) for name in wanted},
             ),
         ),
-        warnings=tuple(warnings) if edits else (),
+        warnings=tuple(warnings) if edits or waiting else (),
     )

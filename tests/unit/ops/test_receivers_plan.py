@@ -6,10 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.fakes.alertmanager_world import ALERTING, INSIDE, SECRETS, AlertmanagerWorld
+from tests.fakes.alertmanager_world import ALERTING, INSIDE, RECEIVERS, SECRETS, AlertmanagerWorld
+from tests.fakes.change_world import FOLDER
 
+from monops.domain.change import Means, Value
 from monops.domain.errors import UsageFault
 from monops.ops.change import apply
+from monops.ops.change_undo import plan_undo
 from monops.ops.receivers import Asked, plan_set
 
 
@@ -86,3 +89,54 @@ def test_the_password_of_a_proxy_is_shown_nowhere_and_does_not_hinder(world: Ale
     shop = replace(world.shop(), command="monops receivers set webhook --set http_config.proxy_url=http://u:hunter2@h")
     assert "hunter2" not in apply(shop, plan).command
     assert "http://u:hunter2@proxy:1/" in world.files.texts[ALERTING]
+
+
+SLACK = Asked(
+    kind="slack",
+    name="ops",
+    settings={("channel",): "#new"},
+    secrets={"api_url": "https://a/one"},
+    routes=('severity="critical"',),
+)
+
+
+def test_the_same_again_is_nothing_to_change(world: AlertmanagerWorld) -> None:
+    done(world, SLACK)
+    assert plan_set(world.shop(), SLACK, nobody).is_empty
+    assert plan_set(world.shop(), replace(SLACK, is_default=True), nobody).edits
+
+
+def test_what_the_file_says_and_alertmanager_has_not_read_is_put_in_force(world: AlertmanagerWorld) -> None:
+    done(world, SLACK)
+    loaded = world.alertmanager.loaded
+    # As if somebody had edited the file, and never had it read.
+    world.alertmanager.loaded = loaded.replace("#new", "#old").replace("severity", "team")
+    plan = plan_set(world.shop(), SLACK, nobody)
+    assert (plan.edits, [step.means for step in plan.steps]) == ((), [Means.RELOAD])
+    assert Value("receiver ops: slack_configs[0].channel", "#old", "#new") in plan.values
+    assert any("was edited since Alertmanager read it" in one for one in plan.warnings)
+    apply(world.shop(), plan)
+    assert world.alertmanager.loaded == loaded
+    assert plan_set(world.shop(), SLACK, nobody).is_empty
+
+
+def test_a_receiver_that_alertmanager_has_not_read_at_all_is_put_in_force(world: AlertmanagerWorld) -> None:
+    done(world, SLACK)
+    world.alertmanager.loaded = RECEIVERS
+    done(world, SLACK)
+    assert "#new" in world.alertmanager.loaded
+
+
+def test_what_nobody_asked_for_is_no_reason_to_reload(world: AlertmanagerWorld) -> None:
+    done(world, SLACK)
+    world.files.texts[ALERTING] += "  - name: another\n"
+    assert plan_set(world.shop(), SLACK, nobody).is_empty
+
+
+def test_a_change_of_a_file_that_was_edited_by_hand_leads_back_to_that_file(world: AlertmanagerWorld) -> None:
+    done(world, SLACK)
+    edited = world.files.texts[ALERTING].replace("#new", "#by-hand")
+    world.files.texts[ALERTING] = edited
+    done(world, replace(SLACK, settings={("channel",): "#newest"}))
+    apply(world.shop(), plan_undo(world.shop(), FOLDER, None))
+    assert world.files.texts[ALERTING] == world.alertmanager.loaded == edited

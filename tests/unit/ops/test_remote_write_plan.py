@@ -13,6 +13,7 @@ from tests.fakes.change_world import CONFIG, FOLDER, ChangeWorld, Obedient
 from tests.fakes.fake_engine import container
 from tests.fakes.fake_outside import Killed
 
+from monops.domain.change import Means, Value
 from monops.domain.errors import Refused, UsageFault
 from monops.domain.ports import Mount
 from monops.domain.scale import LABEL
@@ -84,6 +85,25 @@ def test_undo_takes_the_entry_and_the_secret_away(world: ChangeWorld) -> None:
 
 def test_the_same_again_is_nothing_to_do(world: ChangeWorld) -> None:
     apply(world.shop(), plan_set(world.shop(), ASKED, nobody))
+    assert plan_set(world.shop(), ASKED, nobody).is_empty
+
+
+def test_what_the_file_says_and_prometheus_has_not_read_is_put_in_force(world: ChangeWorld) -> None:
+    apply(world.shop(), plan_set(world.shop(), ASKED, nobody))
+    # As if somebody had written the entry by hand, and never had it read.
+    world.prometheus.loaded = "global: {}\n"
+    plan = plan_set(world.shop(), ASKED, nobody)
+    assert (plan.edits, [step.means for step in plan.steps]) == ((), [Means.RELOAD])
+    assert Value("remote write to longterm", "", "is there") in plan.values
+    assert any("was edited since Prometheus read it" in one for one in plan.warnings)
+    apply(world.shop(), plan)
+    assert URL in world.prometheus.loaded
+    assert plan_set(world.shop(), ASKED, nobody).is_empty
+
+
+def test_what_nobody_asked_for_is_no_reason_to_reload(world: ChangeWorld) -> None:
+    apply(world.shop(), plan_set(world.shop(), ASKED, nobody))
+    world.files.texts[CONFIG] = world.files.texts[CONFIG].replace("{}", "{scrape_interval: 5s}")
     assert plan_set(world.shop(), ASKED, nobody).is_empty
 
 
