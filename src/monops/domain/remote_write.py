@@ -11,7 +11,7 @@ import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -105,6 +105,14 @@ def queues(samples: Iterable[Sample]) -> tuple[Queue, ...]:
     return tuple(
         Queue(name=name, url=url, **{"newest": newest, **values}) for (name, url), values in sorted(found.items())
     )
+
+
+def reloaded_at(samples: Iterable[Sample]) -> datetime | None:
+    """When Prometheus has read its configuration last, by its own clock; None where it does not say."""
+    for one in samples:
+        if one.name == "prometheus_config_last_reload_success_timestamp_seconds" and one.value > 0:
+            return datetime.fromtimestamp(one.value, UTC)
+    return None
 
 
 @dataclass(frozen=True, slots=True)

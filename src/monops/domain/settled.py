@@ -65,7 +65,7 @@ def differences(
 
 
 def those_of(found: Mapping[str, str], names: Collection[str]) -> dict[str, str]:
-    """Of names and values those of these names, and what is below them: `queue.wait` and `list[0]` of `queue`, `list`."""
+    """Of names and values those of these names, and what is below them, as `queue.wait` and `list[0]` are."""
     return {
         name: value
         for name, value in found.items()
