@@ -23,7 +23,7 @@ def with_settings(
 ) -> str:
     """The receiver has an integration of this kind with these settings; others of it stay, `dropped` go.
 
-    Raises Refused where it has several of the kind.
+    `dropped` are written with dots: `http_config.basic_auth.password`. Raises Refused where it has several of the kind.
     """
     number = receiver_at(text, name, file=file)
     key = f"{kind}_configs"
@@ -42,8 +42,8 @@ def with_settings(
         if not has(text, (*at, 0, *path), file=file) or value_at(text, (*at, 0, *path), file=file) != value:
             text = set_value(text, (*at, 0, *path), value, file=file)
     for setting in dropped:
-        if has(text, (*at, 0, setting), file=file):
-            text = remove(text, (*at, 0, setting), file=file)
+        if has(text, (*at, 0, *setting.split(".")), file=file):
+            text = remove(text, (*at, 0, *setting.split(".")), file=file)
     return text
 
 

@@ -300,7 +300,9 @@ def with_remote(text: str, number: int | None, settings: Mapping[tuple[str, ...]
     for path, value in settings.items():
         if not has(text, (*at, *path), file=file) or value_at(text, (*at, *path), file=file) != value:
             text = set_value(text, (*at, *path), value, file=file)
-    for gone in _dropped(nested):
+    # A secret is there either itself or as a file.
+    literals = [(*path[:-1], path[-1].removesuffix("_file")) for path in settings if path[-1].endswith("_file")]
+    for gone in (*_dropped(nested), *literals):
         if has(text, (*at, *gone), file=file):
             text = remove(text, (*at, *gone), file=file)
     return text
@@ -313,10 +315,4 @@ def without_remote(text: str, number: int, *, file: str) -> str:
 
 def _dropped(nested: Mapping[str, Any]) -> Sequence[tuple[str, ...]]:
     way = next((one for one in _WAYS_IN if one in nested), None)
-    if way is None:
-        return ()
-    literal = {"basic_auth": ("basic_auth", "password"), "authorization": ("authorization", "credentials")}
-    gone: list[tuple[str, ...]] = [(one,) for one in _WAYS_IN if one != way]
-    if way in literal and f"{literal[way][1]}_file" in nested[way]:
-        gone.append(literal[way])
-    return gone
+    return [(one,) for one in _WAYS_IN if one != way] if way is not None else ()

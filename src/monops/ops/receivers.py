@@ -106,16 +106,15 @@ def plan_set(shop: Workshop, asked: Asked, ask: Ask) -> Plan:
         settings[(*name.split(".")[:-1], f"{name.rpartition('.')[2]}_file")] = files[name].inside
         edit = secret_edit(shop, files[name], value)
         edits += [edit] if edit is not None else []
-    dropped = [name for name in secrets if name in now]
-    if ("url",) in settings and "url_file" in now:
-        dropped.append("url_file")
+    names = {".".join(path): str(value) for path, value in settings.items()}
+    # A secret is there either itself or as a file.
+    dropped = [other for name in names if (other := _other_form(name)) in now and other not in names]
     file = seen.file.path
     text = _with(seen.text, asked, settings, dropped, is_global, file)
     for conditions in asked.routes:
         text = with_route(text, asked.name, conditions, file=file)
     if asked.is_default:
         text = with_default(text, asked.name, file=file)
-    names = {".".join(path): str(value) for path, value in settings.items()}
     check_secret_files(shop, seen.container, names, {one.inside for one in files.values()})
     title = f"receiver {asked.name} ({asked.kind})"
     asked_for = _asked_for(text, asked, settings, is_global)
@@ -222,7 +221,14 @@ def _with(
     common = {GLOBAL_EMAIL[path[0]]: value for path, value in settings.items() if path[0] in GLOBAL_EMAIL}
     own = {path: value for path, value in settings.items() if path[0] not in GLOBAL_EMAIL}
     text = with_globals(text, common, [GLOBAL_EMAIL[name] for name in dropped if name in GLOBAL_EMAIL], file=file)
-    return with_settings(text, asked.name, asked.kind, own, [], file=file) if own else text
+    dropped = [name for name in dropped if name not in GLOBAL_EMAIL]
+    return with_settings(text, asked.name, asked.kind, own, dropped, file=file) if own else text
+
+
+def _other_form(name: str) -> str:
+    """`password` of `password_file`, and the other way round."""
+    bare = name.removesuffix("_file")
+    return bare if bare != name else f"{name}_file"
 
 
 def _current(seen: Receivers, asked: Asked, is_global: bool) -> dict[str, Any]:

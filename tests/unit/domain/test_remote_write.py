@@ -104,6 +104,14 @@ def test_a_password_file_takes_the_place_of_the_password_in_clear() -> None:
     assert text == TEXT.replace('      password: "in-clear"\n', "      password_file: /run/secrets/p\n")
 
 
+def test_every_file_takes_the_place_of_what_stands_in_clear() -> None:
+    old = TEXT.replace(
+        "    name: other\n", "    oauth2: {client_id: i, client_secret: in-clear, token_url: http://t}\n"
+    )
+    text = with_remote(old, 1, {("oauth2", "client_secret_file"): "/run/secrets/c"}, file=FILE)
+    assert "oauth2: {client_id: i, token_url: http://t, client_secret_file: /run/secrets/c}" in text
+
+
 def test_a_token_takes_the_place_of_every_other_way_in() -> None:
     text = with_remote(TEXT, 0, {("authorization", "credentials_file"): "/run/secrets/t"}, file=FILE)
     assert "basic_auth" not in text

@@ -140,3 +140,22 @@ def test_a_change_of_a_file_that_was_edited_by_hand_leads_back_to_that_file(worl
     done(world, replace(SLACK, settings={("channel",): "#newest"}))
     apply(world.shop(), plan_undo(world.shop(), FOLDER, None))
     assert world.files.texts[ALERTING] == world.alertmanager.loaded == edited
+
+
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_a_literal_secret_below_another_setting_goes_when_a_file_takes_its_place(
+    world: AlertmanagerWorld, by_hand: bool
+) -> None:
+    config = "[{url: 'http://a/', http_config: {basic_auth: {username: u, password: hunter2}}}]"
+    world.files.texts[ALERTING] += f"  - name: ops\n    webhook_configs: {config}\n"
+    world.reload()
+    name = "http_config.basic_auth.password"
+    asked = Asked(kind="webhook", name="ops", secrets={name: "new"})
+    if by_hand:
+        world.files.texts[f"{SECRETS}/mine"] = "new"
+        path = (*f"{name}_file".split("."),)
+        asked = Asked(kind="webhook", name="ops", settings={path: f"{INSIDE}/mine"})
+    done(world, asked)
+    text = world.files.texts[ALERTING]
+    assert "hunter2" not in text
+    assert f"username: u, password_file: {INSIDE}/{'mine' if by_hand else f'ops-{name}'}" in text
