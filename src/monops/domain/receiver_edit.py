@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -178,9 +179,10 @@ def without_receiver(text: str, name: str, *, file: str, and_routes: bool, defau
         )
     if routing.root.receiver == name:
         if default is None:
+            other = next(one for one in routing.receivers if one != name)
             raise Refused(
                 f"alerts that no route takes go to {name}, so another must take its place",
-                remedy=f"monops receivers remove {name} --default OTHER",
+                remedy=shlex.join(["monops", "receivers", "remove", name, "--default", other]),
             )
         _check_there(routing, default, name)
         text = with_default(text, default, file=file)
@@ -188,7 +190,7 @@ def without_receiver(text: str, name: str, *, file: str, and_routes: bool, defau
     if naming and not and_routes:
         raise Refused(
             f"there are still routes that lead to {name}: {'; '.join(naming)}",
-            remedy=f"take them away too: monops receivers remove {name} --and-routes",
+            remedy=f"take them away too: monops receivers remove {shlex.quote(name)} --and-routes",
         )
     while found := list(_naming(value_at(text, ("route",), file=file), name, ("route",))):
         text = _unrouted(text, found[-1][0], file=file)

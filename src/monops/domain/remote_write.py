@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from monops.domain.editing import opened
 from monops.domain.errors import NotFound, Refused, UsageFault
 from monops.domain.exposition import Sample
 from monops.domain.nearest import did_you_mean, listed
@@ -244,7 +245,7 @@ def secret_option(setting: str) -> str:
     return f"--set {setting}_file=/run/secrets/FILE"
 
 
-def position(text: str, *, url: str, name: str | None) -> int | None:
+def position(text: str, *, url: str, name: str | None, file: str) -> int | None:
     """Which entry is meant by `set`: the one of that name, else the one with that address. Raises Refused."""
     found = remotes(text)
     if name is not None:
@@ -254,21 +255,24 @@ def position(text: str, *, url: str, name: str | None) -> int | None:
     same = [number for number, one in enumerate(found) if one.get("url") == url]
     same = [number for number in same if name is None or not found[number].get("name")]
     if len(same) > 1:
+        names = [str(found[number]["name"]) for number in same if found[number].get("name")]
+        again = shlex.join(["monops", "remote-write", "set", url, "--name", names[0]]) if names else opened(file)
         raise Refused(
-            f"{len(same)} entries of remote_write go to {url}",
-            remedy=f"monops remote-write set {shlex.quote(url)} --name NAME",
+            f"{len(same)} entries of remote_write in {file} go to {url}: their names tell them apart", remedy=again
         )
     return same[0] if same else None
 
 
-def named(text: str, what: str | None) -> int:
+def named(text: str, what: str | None, *, file: str) -> int:
     """Which entry is meant by `remove`. Raises NotFound, UsageFault."""
     found = [label(one) for one in remotes(text)]
     if not found:
         raise NotFound("Prometheus writes to no remote storage", remedy="monops remote-write show")
     if what is None:
         if len(found) > 1:
-            raise UsageFault(f"there are several: {listed(found)}", remedy=f"monops remote-write remove {found[0]}")
+            raise UsageFault(
+                f"there are several: {listed(found)}", remedy=f"monops remote-write remove {shlex.quote(found[0])}"
+            )
         return 0
     urls = [str(one.get("url")) for one in remotes(text)]
     matching = [number for number in range(len(found)) if what in (found[number], urls[number])]
@@ -279,9 +283,15 @@ def named(text: str, what: str | None) -> int:
             remedy="monops remote-write show",
         )
     if len(matching) > 1:
+        # A name is only one where nothing else is called so.
+        own = [
+            found[number]
+            for number in matching
+            if sum(found[number] in pair for pair in zip(found, urls, strict=True)) == 1
+        ]
         raise UsageFault(
-            f"{len(matching)} entries go to {without_secret(what)}",
-            remedy=f"say which one by its name: monops remote-write remove {found[matching[0]]}",
+            f"{len(matching)} entries of {file} go to {without_secret(what)}: their names tell them apart",
+            remedy=f"monops remote-write remove {shlex.quote(own[0])}" if own else opened(file),
         )
     return matching[0]
 

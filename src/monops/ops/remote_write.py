@@ -69,7 +69,7 @@ def see(shop: Workshop) -> Written:
 def plan_set(shop: Workshop, asked: Asked, ask: Ask) -> Plan:
     """Raises UsageFault for what cannot be, Refused where it cannot be written."""
     seen = see(shop)
-    number = position(seen.text, url=asked.url, name=asked.name)
+    number = position(seen.text, url=asked.url, name=asked.name, file=seen.file.path)
     now = dict(flattened(remotes(seen.text)[number])) if number is not None else {}
     settings: dict[tuple[str, ...], Any] = {("url",): asked.url, **({("name",): asked.name} if asked.name else {})}
     settings.update(asked.settings)
@@ -101,7 +101,7 @@ def plan_set(shop: Workshop, asked: Asked, ask: Ask) -> Plan:
 def plan_remove(shop: Workshop, what: str | None) -> Plan:
     """Raises NotFound, UsageFault where several could be meant."""
     seen = see(shop)
-    number = named(seen.text, what)
+    number = named(seen.text, what, file=seen.file.path)
     title = f"remote write to {label(remotes(seen.text)[number])} removed"
     text = without_remote(seen.text, number, file=seen.file.path)
     site = find_site(shop, seen.container)

@@ -269,7 +269,8 @@ def _tried(wiring: Wiring, shop: Workshop, name: str, listen: str | None, within
     host, _, port = listen.rpartition(":")
     if not host or not port.isdigit():
         raise UsageFault(
-            f"--listen {listen!r} is no address", remedy=f"monops receivers test {name} --listen 172.17.0.1:9096"
+            f"--listen {listen!r} is no address",
+            remedy=f"monops receivers test {shlex.quote(name)} --listen 172.17.0.1:9096",
         )
     with wiring.alert_path().listen(host, int(port)) as listener:
         return try_receiver(shop, trials, name, run, within=within, listener=listener)
