@@ -13,7 +13,7 @@ import click
 from monops.cli.settings import Settings
 from monops.cli.show import show_json, show_lines
 from monops.domain.change import Entry, Plan
-from monops.domain.errors import UsageFault
+from monops.domain.errors import MonopsError, UsageFault
 from monops.domain.exits import Exit
 from monops.domain.nearest import listed
 from monops.ops.change import apply
@@ -36,7 +36,7 @@ YES = click.option("--yes", is_flag=True, help="Do not ask.")
 #: For the help of every command that changes something.
 EPILOG = (
     "Exit status: 0 done, or so already; 1 it did not work, and all is as it was; 2 not confirmed; "
-    "11 another change is being made; 12 a file is not right."
+    "3 done, but what came of it could not be seen; 11 another change is being made; 12 a file is not right."
 )
 
 
@@ -93,7 +93,16 @@ def carry_out(
     if first is not None:
         first.do()
     entry = apply(shop, plan, within=timedelta(seconds=seconds))
-    return _done(settings, command, entry, warnings, recovered, after() if after is not None else Afterwards())
+    return _done(settings, command, entry, warnings, recovered, _seen(after))
+
+
+def _seen(after: Callable[[], Afterwards] | None) -> Afterwards:
+    """What came of a change that is made. That this could not be seen does not unmake it."""
+    try:
+        return after() if after is not None else Afterwards()
+    except MonopsError as error:
+        lines = (f"what came of it could not be seen: {error.message}", f"  try: {error.remedy}")
+        return Afterwards(lines=lines, result={"error": error.message, "remedy": error.remedy}, code=Exit.PARTLY)
 
 
 def plan_lines(plan: Plan, warnings: Sequence[str], first: First | None = None) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import getpass
 import os
+import shlex
 from typing import TYPE_CHECKING
 
 from monops import __version__
@@ -50,10 +51,15 @@ class ChangeWiring(StackWiring):
             named=named,
             environment=self.environment,
             who=self._who(),
-            command=f"monops {command}",
+            command=shlex.join(["monops", *shlex.split(command), *self._shared()]),
             version=__version__,
         )
         return shop
+
+    def _shared(self) -> list[str]:
+        """The shared options that say which stack is meant: without them the same command is another."""
+        named = (("--project", self.settings.project), ("--config", self.settings.config))
+        return [word for flag, value in named if value for word in (flag, str(value))]
 
     def receiver_trials(self) -> Trials:
         """Throwaway Alertmanagers that try a receiver."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from monops.cli.wiring_base import BaseWiring
 from monops.domain.errors import MonopsError, UsageFault
+from monops.domain.listen_address import listen_address
 from monops.domain.ports import AlertPath, Compose, Container, Inspectors, StackFolder
 from monops.domain.stack import COMPOSE_FILE, STACK_FOLDER
 
@@ -122,19 +123,18 @@ class StackWiring(BaseWiring):
         from monops.ops.alerts_test import Trial
 
         outside = self.outside()
-        host, _, port = (listen or "").rpartition(":")
-        if listen and not (host and port.isdigit()):
-            raise UsageFault(f"--listen {listen!r} is no address", remedy="monops alerts test --listen 172.17.0.1:9096")
-        if not listen:
+        if listen:
+            host, port = listen_address(listen, command="monops alerts test")
+        else:
             bridge = next((one.gateway for one in outside.engine.networks() if one.name == "bridge"), "")
-            host, port = bridge or "127.0.0.1", "9096"
+            host, port = bridge or "127.0.0.1", 9096
         return Trial(
             path=self.alert_path(),
             clock=outside.clock,
             run=outside.machine.token(8),
             severity=severity,
             address=host,
-            port=int(port),
+            port=port,
             within=within,
         )
 

@@ -113,6 +113,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     limits_before: Mapping[str, int] = {}
     #: Containers that somebody has stopped: they take the change over and stay stopped.
     stopped: tuple[str, ...] = ()
+    #: Containers whose health check failed before the change: what the server says judges it, not that check.
+    unhealthy: tuple[str, ...] = ()
 
     def backwards(self) -> Step:
         means, interrupts = self.means, self.interrupts

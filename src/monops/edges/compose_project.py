@@ -77,7 +77,12 @@ class ComposeProject(ComposeCli):
         own = str(Path(site.folder) / ".env")
         variables = site.variables or ((own,) if own in self._instead else ())
         options = [word for path in variables for word in ("--env-file", self._instead.get(path, path))]
-        return [self._client(), "compose", "--project-directory", site.folder, *files, *options, *self._project, *words]
+        # With every profile: a service that runs is to be seen whether or not its profile is named in this shell. What
+        # is made or started is always named.
+        return [
+            self._client(), "compose", "--project-directory", site.folder,
+            *files, *options, *self._project, "--profile", "*", *words,
+        ]  # fmt: skip
 
     def _to_its_end(self, *words: str) -> None:
         """In its own session, with the lock, and with files for its words: neither ^C nor the end of monops stops it,

@@ -22,7 +22,7 @@ from monops.edges.lint_tools import FOLDER, packed
 
 _CONFIG = "alertmanager.yml"
 #: Seconds that it may take to answer.
-_STARTS_WITHIN = 20.0
+_STARTS_WITHIN = 60.0
 
 
 class DockerTrials(DockerClient):

@@ -6,11 +6,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
+import msgspec
+
 from monops.domain.change import Entry, FileEdit, Plan, State, next_id
 from monops.domain.errors import EditedMeanwhile, EngineUnreachable, MonopsError, Refused
 from monops.domain.ports.changing import Changes
 from monops.domain.typed_command import kept
 from monops.ops.change_steps import take_over, wait_until_taken
+from monops.ops.change_watch import unhealthy
 from monops.ops.workshop import Workshop
 
 #: A big write-ahead log takes minutes to replay.
@@ -40,9 +43,12 @@ def apply(shop: Workshop, plan: Plan, *, within: timedelta = HEALTHY_WITHIN) -> 
         entries = changes.entries()
         if any(entry.state.is_open for entry in entries):
             raise Refused("an earlier change was interrupted just now", remedy="monops history; then run this again")
+        steps = tuple(
+            msgspec.structs.replace(step, unhealthy=unhealthy(shop, plan.site, step.service)) for step in plan.steps
+        )
         entry = Entry(
             id=next_id(entries),
-            plan=plan,
+            plan=msgspec.structs.replace(plan, steps=steps),
             state=State.PREPARED,
             who=shop.who,
             host=shop.outside.machine.host,

@@ -14,10 +14,11 @@ from monops.domain.scale import LABEL, instance_of, own_file, scale_of
 from monops.domain.typed_command import mended
 from monops.ops.change_live import hashes_in_force
 from monops.ops.change_site import config_file
-from monops.ops.change_watch import refuse_paused
+from monops.ops.change_watch import refuse_paused, unhealthy
 from monops.ops.workshop import Workshop
 
 _AMTOOL = "amtool: error: failed to validate 1 file(s)"
+_COMES_OR_GOES = (Means.MAKE, Means.REMOVE)
 _HASH = "com.docker.compose.config-hash"
 #: Service -> its own tool's question. What the file names need not be there: secrets, rules, targets stay as they are.
 _TOOLS = {
@@ -43,7 +44,12 @@ def check(shop: Workshop, plan: Plan) -> tuple[str, ...]:
             )
     for step in plan.steps:
         refuse_paused(shop.in_site(plan.site, step.service))
-    warnings = _check_compose(shop, plan)
+    ailing = [name for step in plan.steps for name in unhealthy(shop, plan.site, step.service)]
+    warnings = (
+        *(f"the health check of {name} fails even now, so only what it reports can say whether it went well"
+          for name in ailing),
+        *_check_compose(shop, plan),
+    )  # fmt: skip
     for edit in plan.edits:
         _check_by_tool(shop, plan, edit)
     return warnings
@@ -55,6 +61,12 @@ def _check_compose(shop: Workshop, plan: Plan) -> tuple[str, ...]:
     edited = {edit.path: edit.after for edit in plan.edits if edit.path in own}
     before = compose.model()
     after = compose.model(edited) if edited else before
+    declared = before.get("services") or {}
+    if unseen := sorted({step.service for step in plan.steps if step.means not in _COMES_OR_GOES} - set(declared)):
+        raise Refused(
+            f"Compose does not see {listed(unseen)} in {listed(site.files)}, though it was started from there",
+            remedy="docker compose config --services; then, with the files that have it: monops stack up",
+        )
     moved = _changed(before, after)
     stepped = {step.service for step in plan.steps}
     if strangers := sorted(moved - stepped):

@@ -37,7 +37,7 @@ def find_site(shop: Workshop, container: Container) -> Site:
     """Raises Refused where the container is not Compose's, or its files are not here, or not those that are meant."""
     labels = container.labels
     folder = labels.get(_FOLDER, "")
-    files = tuple(posixpath.join(folder, path) for path in _split(labels.get(_FILES, "")))
+    files = _files(container, folder)
     if not files or not folder:
         raise Refused(
             f"{container.name} was not started by Docker Compose, so there is no file in which to change it",
@@ -59,14 +59,23 @@ def find_site(shop: Workshop, container: Container) -> Site:
 
 
 def folder_of(shop: Workshop) -> str | None:
-    """Compose's project directory of the stack, be its containers running or not; None where there is no container.
+    """Compose's project directory of the stack, be its containers running or not; None where there is no container, or
+    none that was started from the Compose file here.
 
     Raises UsageFault where there are several stacks, EngineUnreachable."""
     try:
         found = shop.stack()
     except NotFound:
         return None
-    return next((one.labels[_FOLDER] for one in found.containers if one.labels.get(_FOLDER)), None)
+    for one in found.containers:
+        folder, own = one.labels.get(_FOLDER), shop.own_file
+        if folder and (own is None or any(_is_same(shop, own, path) for path in _files(one, folder))):
+            return folder
+    return None
+
+
+def _files(container: Container, folder: str) -> tuple[str, ...]:
+    return tuple(posixpath.join(folder, path) for path in _split(container.labels.get(_FILES, "")))
 
 
 def _is_same(shop: Workshop, one: str, other: str) -> bool:

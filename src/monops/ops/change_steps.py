@@ -12,18 +12,20 @@ from monops.domain.errors import MonopsError, NotFound, ServiceError, ServiceUnr
 from monops.domain.nearest import listed
 from monops.domain.ports import Container
 from monops.ops.change_reload import reload
-from monops.ops.change_watch import has_more_limits, stays_down, update_and_watch
+from monops.ops.change_watch import has_other_limits, stays_down, update_and_watch
 from monops.ops.scale_home import bring_home
-from monops.ops.stack_status import RESTARTS_THAT_ARE_A_LOOP, ServiceState, state_of
+from monops.ops.stack_status import ServiceState, state_of
 from monops.ops.workshop import Workshop
 
 _EVERY = timedelta(milliseconds=300)
-#: Seconds that a healthy server may still report the old value: a reload is not instant.
-_SETTLES_WITHIN = 20.0
+#: Seconds that a healthy server may still report the old value: a reload is not instant, and targets are handed over
+#: in rounds of five seconds.
+_SETTLES_WITHIN = 60.0
 #: Seconds without a health check after which a container that still runs is taken for well.
 _UNCHECKED_FOR = 2.0
 #: Prometheus writes its log to disk when it stops.
 _STOPS_WITHIN = timedelta(minutes=2)
+_SEE_COMPOSE = "docker compose config --services"
 #: What leaves the container as it is: how often it ended before says nothing of the change, which may be its rescue.
 _LIVES_ON = (Means.RELOAD, Means.UPDATE)
 
@@ -53,10 +55,12 @@ def _recreate(shop: Workshop, site: Site, step: Step) -> None:
     if step.service in _declared(compose.model()):
         start = not (step.stopped and stays_down(shop, site, step))
         compose.make([step.service], start=start)
-        if step.limits and has_more_limits(shop, site, step):
+        if step.limits and has_other_limits(shop, site, step):
             # Made from these very files, and limited since by `docker update`, which Compose does not see.
             compose.make([step.service], anew=True, start=start)
         return
+    if step.means is not Means.REMOVE:
+        raise ServiceError(f"Compose does not see {step.service} in {listed(site.files)}", remedy=_SEE_COMPOSE)
     # The files no longer have it: its container goes as well, and its volume stays.
     for container in shop.in_site(site, step.service):
         bring_home(shop, container)
@@ -88,15 +92,17 @@ def wait_until_taken(
     model = shop.bench.compose(site).model()
     steps = [step for step in steps if step.service in _declared(model)]
     deadline = clock.monotonic() + within.total_seconds()
+    ailing = {name for step in steps for name in step.unhealthy}
+    settles_within = within.total_seconds() if ailing else _SETTLES_WITHIN
     lives_on = {step.service for step in steps if step.means in _LIVES_ON}
     restarts: dict[str, int] = {}
     well_since: float | None = None
     while True:
         states = _states(shop, model, site, steps)
-        unwell = [one for one in states if not one.is_well]
+        unwell = [one for one in states if not one.is_well and not (one.container in ailing and _is_unhealthy(one))]
         for one in unwell:
             is_hopeless = one.is_over if one.service in lives_on else one.is_hopeless
-            if is_hopeless or _loops(one, restarts):
+            if is_hopeless or one.loops_since(restarts.setdefault(one.container, one.restarts)):
                 raise ServiceError(_why(one), remedy=f"docker logs --tail 50 {one.container or one.service}")
         now = clock.monotonic()
         well_since = None if unwell else well_since if well_since is not None else now
@@ -107,7 +113,7 @@ def wait_until_taken(
         differing = _differing(shop, site, expected) if is_settled else ""
         if is_settled and not differing:
             return
-        if now >= deadline or (differing and well_since is not None and now - well_since >= _SETTLES_WITHIN):
+        if now >= deadline or (differing and well_since is not None and now - well_since >= settles_within):
             why = differing or "; ".join(map(_why, unwell)) or "it did not settle"
             raise ServiceError(f"{why} (after {now - deadline + within.total_seconds():.0f} s)", remedy="monops doctor")
         clock.sleep(_EVERY)
@@ -122,8 +128,8 @@ def _states(shop: Workshop, model: Mapping[str, object], site: Site, steps: Sequ
     return [one for one in found if one.container not in stopped]
 
 
-def _loops(one: ServiceState, restarts: dict[str, int]) -> bool:
-    return one.restarts - restarts.setdefault(one.container, one.restarts) >= RESTARTS_THAT_ARE_A_LOOP
+def _is_unhealthy(one: ServiceState) -> bool:
+    return one.state == "running" and one.health == "unhealthy"
 
 
 def _why(one: ServiceState) -> str:
@@ -134,7 +140,10 @@ def _differing(shop: Workshop, site: Site, expected: Sequence[Expected]) -> str:
     """What a server says otherwise; "" where all is as wanted."""
     for one in expected:
         read = reader(one.reader)
-        for container in shop.in_site(site, one.service):
+        containers = shop.in_site(site, one.service)
+        if not containers and any(one.wanted.values()):
+            return f"{one.service} has no container"
+        for container in containers:
             try:
                 found = read(shop, container)
             except (ServiceUnreachable, NotFound) as error:

@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 import msgspec
 
-from monops.domain.change import Entry, Expected, FileEdit, Plan, State, undone
-from monops.domain.errors import NotFound, Refused, ServiceUnreachable
+from monops.domain.change import Entry, Expected, FileEdit, Plan, State, Step, undone
+from monops.domain.errors import EngineUnreachable, NotFound, Refused, ServiceUnreachable, UsageFault
 from monops.domain.merge import merged
 from monops.domain.nearest import listed
 from monops.ops.change_site import folder_of
 from monops.ops.change_steps import effective
 from monops.ops.change_watch import as_it_runs
+from monops.ops.limits_room import check_room
 from monops.ops.workshop import Workshop
 
 
 def home(shop: Workshop) -> str:
-    """The folder beside whose files the history is: that of the Compose file here, else that of the running stack.
+    """The folder beside whose files the history is: that of the stack, else that of the Compose file here.
 
-    Raises NotFound, UsageFault, EngineUnreachable.
+    They differ where a stack was started from several files, or with --project-directory. Raises NotFound, and without
+    a Compose file here UsageFault and EngineUnreachable.
     """
-    if shop.own_file is not None:
-        return shop.own_file.rpartition("/")[0]
-    folder = folder_of(shop)
-    if folder is None:
-        raise NotFound("there is no stack here, and none runs", remedy="go to the stack's folder; or: monops init")
-    return folder
+    if shop.own_file is None:
+        folder = folder_of(shop)
+        if folder is None:
+            raise NotFound("there is no stack here, and none runs", remedy="go to the stack's folder; or: monops init")
+        return folder
+    with suppress(NotFound, UsageFault, EngineUnreachable):
+        return folder_of(shop) or shop.own_file.rpartition("/")[0]
+    return shop.own_file.rpartition("/")[0]
 
 
 def history(shop: Workshop, folder: str) -> tuple[tuple[Entry, bool], ...]:
@@ -39,7 +44,8 @@ def history(shop: Workshop, folder: str) -> tuple[tuple[Entry, bool], ...]:
 def plan_undo(shop: Workshop, folder: str, id_: int | None) -> Plan:
     """What takes a change back: the last that stands, or the one of that number.
 
-    Raises NotFound where there is none, Refused where a file was edited since in the same place.
+    Raises NotFound where there is none, Refused where a file was edited since in the same place, and where a service
+    uses more memory now than it would have again.
     """
     entries = shop.bench.changes(folder).entries()
     entry = _chosen(entries, id_)
@@ -54,16 +60,24 @@ def plan_undo(shop: Workshop, folder: str, id_: int | None) -> Plan:
         warnings.append(f"{edit.path} was edited since; that edit stays")
     # An undo that is undone is done again.
     title = back.title.replace("undo: undo: ", "redo: ", 1).replace("undo: redo: ", "undo: ", 1)
+    room = [said for step in back.steps for said in _room(shop, back, step)]
     gone = [said for one in back.expected for said in _losses(shop, back, one)]
     return msgspec.structs.replace(
         back,
         edits=tuple(edits),
         steps=tuple(as_it_runs(shop, back.site, step) for step in back.steps),
-        warnings=(*warnings, *gone),
+        warnings=(*warnings, *room, *gone),
         title=title,
         undoes=entry.id,
         loses="what was deleted does not come back" if gone else "",
     )
+
+
+def _room(shop: Workshop, back: Plan, step: Step) -> tuple[str, ...]:
+    memory = step.limits.get("Memory", 0)
+    if not memory:
+        return ()
+    return check_room(shop, step.service, shop.in_site(back.site, step.service), memory)
 
 
 def _losses(shop: Workshop, back: Plan, expected: Expected) -> tuple[str, ...]:

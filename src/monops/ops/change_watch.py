@@ -59,7 +59,7 @@ def update_and_watch(shop: Workshop, site: Site, step: Step) -> None:
                 raise
             # It was killed in this very moment.
             _start_with(shop, container, step)
-            continue
+            container = shop.outside.engine.container(container.id)
         # Than they are, or than they were before a run that was killed here.
         if any(is_tighter(one, step.limits) for one in (_host_config(container), step.limits_before)):
             _watch(shop, container, step)
@@ -105,6 +105,12 @@ def as_it_runs(shop: Workshop, site: Site, step: Step) -> Step:
     return msgspec.structs.replace(step, stopped=stopped(containers), interrupts=said)
 
 
+def unhealthy(shop: Workshop, site: Site, service: str) -> tuple[str, ...]:
+    """Containers of the service whose health check fails now: it cannot tell whether a change went well."""
+    found = shop.in_site(site, service)
+    return tuple(one.name for one in found if one.state == "running" and one.health == "unhealthy")
+
+
 def stays_down(shop: Workshop, site: Site, step: Step) -> bool:
     """Whether every container of the service was stopped by a person, and still is."""
     containers = shop.in_site(site, step.service)
@@ -120,14 +126,20 @@ def refuse_paused(containers: Sequence[Container]) -> None:
             )
 
 
-def has_more_limits(shop: Workshop, site: Site, step: Step) -> bool:
-    """Whether a container has a limit that it should not have."""
+def has_other_limits(shop: Workshop, site: Site, step: Step) -> bool:
+    """Whether a container has a limit that it should not have, or another one than it should."""
     return any(
-        int(_host_config(container).get(name) or 0) > 0
+        _is_other(name, int(_host_config(container).get(name) or 0), value)
         for container in shop.in_site(site, step.service)
         for name, value in step.limits.items()
-        if not value
     )
+
+
+def _is_other(name: str, now: int, wanted: int) -> bool:
+    if wanted <= 0:
+        return now > 0
+    # Docker itself chooses the swap that goes with a limit of memory.
+    return name != "MemorySwap" and now != wanted
 
 
 def is_tighter(now: Mapping[str, Any], limits: Mapping[str, int]) -> bool:
@@ -146,7 +158,8 @@ def _host_config(container: Container) -> Mapping[str, Any]:
 def _watch(shop: Workshop, container: Container, step: Step) -> None:
     clock, seen = shop.outside.clock, _probes(container)
     begin, interval = clock.monotonic(), shop.outside.engine.probe(container.id).interval
-    has_checks = interval is not None and interval <= _OFTEN
+    # One that fails already cannot tell what the limits do.
+    has_checks = interval is not None and interval <= _OFTEN and container.health != "unhealthy"
     shop.outside.progress.say(f"watching whether {container.name} lives under its new limits")
     while True:
         now = shop.outside.engine.container(container.id)

@@ -31,12 +31,10 @@ from monops.ops.change_variable import with_variable
 from monops.ops.change_watch import interruption, refuse_paused, stopped
 from monops.ops.effective.limits import FIELDS
 from monops.ops.effective.limits import shown as read_back
-from monops.ops.limits_look import Scene, containers_of, host_config, set_scene, use_now
+from monops.ops.limits_look import Scene, containers_of, host_config, set_scene
+from monops.ops.limits_room import check_room
 from monops.ops.limits_usage import recent_peaks
 from monops.ops.workshop import Workshop
-
-#: As in the check resources.memory: doctor complains above.
-_NEAR = 0.9
 
 
 @dataclass
@@ -105,7 +103,8 @@ def _plan_service(
         raise Refused(f"{service} has no container", remedy=f"monops stack up {service}")
     now = declared(draft.scene.service(service))
     refuse_paused(containers)
-    _check_use(shop, draft, service, containers, numbers)
+    if "memory" in numbers:
+        draft.warnings += check_room(shop, service, containers, numbers["memory"])
     _check_together(service, now, numbers)
     texts = {setting: normal(setting, text) for setting, text in wanted}
     for setting, number in numbers.items():
@@ -187,36 +186,6 @@ def _check_together(service: str, now: Limits, numbers: Mapping[str, int]) -> No
             f"{compose_size(limit // 2)}",
         )
     check_reservation(service, reserve, limit)
-
-
-def _check_use(
-    shop: Workshop, draft: _Draft, service: str, containers: Sequence[Container], numbers: Mapping[str, int]
-) -> None:
-    """Raises Refused where it uses more now than it may then."""
-    memory = numbers.get("memory")
-    if memory is None:
-        return
-    found = [used for used, _ in use_now(shop, containers).values() if used is not None]
-    if not found:
-        draft.warnings.append(f"what {service} uses now is not known: it does not run")
-        return
-    used = max(found)
-    if used >= memory:
-        raise Refused(
-            f"{service} uses {show_size(used)} now, so a limit of {show_size(memory)} would kill it",
-            remedy=f"monops limits set {service} --memory {compose_size(_roomy(used))}; or see: monops limits "
-            f"recommend {service}",
-        )
-    if used > _NEAR * memory:
-        draft.warnings.append(
-            f"{service} uses {show_size(used)} now, {used / memory:.0%} of {show_size(memory)}: it has little left"
-        )
-
-
-def _roomy(used: int) -> int:
-    """Half as much again, in whole 16 MiB."""
-    step = 16 << 20
-    return -(-used * 3 // 2 // step) * step
 
 
 def _declared_swap(draft: _Draft, service: str) -> int:

@@ -59,7 +59,11 @@ class ServiceState:
     @property
     def is_hopeless(self) -> bool:
         """Whether waiting cannot help."""
-        return self.is_over or (self.state == "restarting" and self.restarts >= RESTARTS_THAT_ARE_A_LOOP)
+        return self.is_over or (self.state == "restarting" and self.loops_since(0))
+
+    def loops_since(self, restarts: int) -> bool:
+        """Whether it ended again and again since the engine had started it so often."""
+        return self.restarts - restarts >= RESTARTS_THAT_ARE_A_LOOP
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

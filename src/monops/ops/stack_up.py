@@ -11,7 +11,6 @@ from monops.domain.errors import EngineError, MonopsError, ServiceError
 from monops.domain.nearest import did_you_mean, listed
 from monops.domain.ports import Clock, Compose, Engine, Progress, StackFolder
 from monops.ops.stack_status import (
-    RESTARTS_THAT_ARE_A_LOOP,
     ServiceState,
     StackState,
     declared_services,
@@ -96,9 +95,7 @@ def wait_healthy(starter: Starter, model: Mapping[str, Any], chosen: Sequence[st
                 told.add(one.container)
                 progress.step(f"{one.service} is {one.health or 'running'}")
         hopeless = any(
-            one.is_hopeless
-            or one.restarts - restarts.setdefault(one.container, one.restarts) >= RESTARTS_THAT_ARE_A_LOOP
-            for one in waiting
+            one.is_hopeless or one.loops_since(restarts.setdefault(one.container, one.restarts)) for one in waiting
         )
         if not waiting or hopeless or clock.monotonic() >= deadline:
             # With the states that ended the waiting: what ends again and again may just have begun once more.

@@ -195,7 +195,10 @@ def words(site: Site) -> str:
 def test_every_file_of_the_site_is_given(site: Site) -> None:
     assert compose(site).model() == {"services": {}}
     folder, files = site.folder, " ".join(f"--file {path}" for path in site.files)
-    assert words(site) == f"compose --project-directory {folder} {files} --project-name p config --format json\n"
+    assert (
+        words(site)
+        == f"compose --project-directory {folder} {files} --project-name p --profile * config --format json\n"
+    )
 
 
 def test_another_text_is_read_from_a_file_of_its_own_that_goes_again(site: Site) -> None:

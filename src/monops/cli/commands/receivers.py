@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from contextlib import AbstractContextManager, ExitStack
 from datetime import timedelta
 from typing import Any
 
@@ -16,6 +17,8 @@ from monops.cli.whole_command import whole
 from monops.cli.wiring import Wiring
 from monops.domain.errors import UsageFault
 from monops.domain.exits import Exit
+from monops.domain.listen_address import listen_address
+from monops.domain.ports.alert_path import Listener
 from monops.domain.receivers import (
     SECRET_OF,
     check_addresses,
@@ -112,8 +115,12 @@ def set_(settings: Settings, /, kind: str, dry_run: bool, yes: bool, seconds: in
         "is_default": "--default",
         "is_tested": "--test",
     }
-    with wiring.progress:
+    with wiring.progress, ExitStack() as opened:
         shop = wiring.workshop(shlex.join(["receivers", "set", kind, *typed(given, names)]))
+        listener: Listener | None = None
+        if given["listen"] and given["is_tested"]:
+            # Opened before the change: an address that cannot be had is said before anything is touched.
+            listener = opened.enter_context(_listening(wiring, given["listen"], f"monops receivers set {kind} --test"))
         return carry_out(
             settings,
             "receivers set",
@@ -122,7 +129,7 @@ def set_(settings: Settings, /, kind: str, dry_run: bool, yes: bool, seconds: in
             dry_run=dry_run,
             yes=yes,
             seconds=seconds,
-            after=lambda: _set(wiring, shop, asked.name, given["listen"], is_tested=given["is_tested"]),
+            after=lambda: _set(wiring, shop, asked.name, listener, is_tested=given["is_tested"]),
         )
 
 
@@ -140,8 +147,12 @@ def test(settings: Settings, name: str, listen: str | None, within: int) -> int:
     secrets, which knows this receiver alone: no route is taken, nobody else is paged.
     """
     wiring = Wiring(settings)
-    with wiring.progress:
-        done = _tried(wiring, wiring.workshop("receivers test"), name, listen, timedelta(seconds=within))
+    with wiring.progress, ExitStack() as opened:
+        listener: Listener | None = None
+        if listen:
+            command = shlex.join(["monops", "receivers", "test", name])
+            listener = opened.enter_context(_listening(wiring, listen, command))
+        done = _tried(wiring, wiring.workshop("receivers test"), name, listener, timedelta(seconds=within))
     code = Exit.DONE if done.passed else Exit.FINDINGS
     if settings.as_json:
         show_json("receivers test", ok=done.passed, result=_test_result(done))
@@ -250,11 +261,11 @@ def _afterwards(shop: Workshop) -> Afterwards:
     )
 
 
-def _set(wiring: Wiring, shop: Workshop, name: str, listen: str | None, *, is_tested: bool) -> Afterwards:
+def _set(wiring: Wiring, shop: Workshop, name: str, listener: Listener | None, *, is_tested: bool) -> Afterwards:
     shown = _afterwards(shop)
     if not is_tested:
         return shown
-    done = _tried(wiring, shop, name, listen, timedelta(seconds=30))
+    done = _tried(wiring, shop, name, listener, timedelta(seconds=30))
     return Afterwards(
         lines=[*shown.lines, *_test_lines(done), *([] if done.passed else ["to take the change back: monops undo"])],
         result={**shown.result, "test": _test_result(done)},
@@ -262,18 +273,14 @@ def _set(wiring: Wiring, shop: Workshop, name: str, listen: str | None, *, is_te
     )
 
 
-def _tried(wiring: Wiring, shop: Workshop, name: str, listen: str | None, within: timedelta) -> ReceiverTest:
+def _listening(wiring: Wiring, listen: str, command: str) -> AbstractContextManager[Listener]:
+    host, port = listen_address(listen, command=command)
+    return wiring.alert_path().listen(host, port)
+
+
+def _tried(wiring: Wiring, shop: Workshop, name: str, listener: Listener | None, within: timedelta) -> ReceiverTest:
     trials, run = wiring.receiver_trials(), shop.outside.machine.token(8)
-    if listen is None:
-        return try_receiver(shop, trials, name, run, within=within)
-    host, _, port = listen.rpartition(":")
-    if not host or not port.isdigit():
-        raise UsageFault(
-            f"--listen {listen!r} is no address",
-            remedy=f"monops receivers test {shlex.quote(name)} --listen 172.17.0.1:9096",
-        )
-    with wiring.alert_path().listen(host, int(port)) as listener:
-        return try_receiver(shop, trials, name, run, within=within, listener=listener)
+    return try_receiver(shop, trials, name, run, within=within, listener=listener)
 
 
 def _test_lines(done: ReceiverTest) -> list[str]:

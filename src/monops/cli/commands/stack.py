@@ -18,6 +18,7 @@ from monops.domain.exits import Exit
 from monops.domain.nearest import listed
 from monops.domain.units import show_size
 from monops.ops.change_recover import recover
+from monops.ops.change_undo import home
 from monops.ops.stack_status import ServiceState, StackState, declared_services, stack_status
 from monops.ops.stack_up import bring_up
 from monops.ops.stack_up import restart as restart_services
@@ -51,7 +52,9 @@ def up(settings: Settings, services: tuple[str, ...], seconds: int) -> int:
     """
     wiring = Wiring(settings)
     with wiring.progress:
-        recover(wiring.workshop("stack up"), str(wiring.compose_file().absolute().parent))
+        wiring.compose_file()
+        shop = wiring.workshop("stack up")
+        recover(shop, home(shop))
         state = bring_up(wiring.starter(), services, within=timedelta(seconds=seconds))
     return _show(settings, "stack up", state, Exit.FAILED)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 import click
 
 from monops.cli.backup_first import BACKUP, PLACE, backup_first
@@ -34,7 +36,8 @@ def COMMAND(  # noqa: N802 - the name by which commands are found
     """
     wiring = Wiring(settings)
     with wiring.progress:
-        shop = wiring.workshop("undo" if change is None else f"undo {change}")
+        words = [*([] if change is None else [str(change)]), *(["--backup"] if backup else [])]
+        shop = wiring.workshop(shlex.join(["undo", *words, *(["--to", place] if place is not None else [])]))
         return carry_out(
             settings,
             "undo",
