@@ -183,7 +183,7 @@ class FakeTools:
     fault: str = "parsing: field wrong"
 
     def config_path(self, service: str) -> str:
-        return "/etc/prometheus/prometheus.yml"
+        return f"/etc/{service}/{service}.yml"
 
     def inside(self, service: str, words: Sequence[str]) -> Helper:
         raise AssertionError("the running container is left alone")

@@ -192,6 +192,36 @@ def test_a_slack_that_takes_it_proves_no_more_than_that(stack: Bed, before: str,
     assert ears.slack
 
 
+def test_a_secret_is_never_written_over_that_of_another_receiver(stack: Bed, before: str) -> None:
+    for name, url in (("on call", SLACK), ("on-call", "https://hooks.example.com/other")):
+        changed(stack, "set", "webhook", "--name", name, MONOPS_RECEIVER_URL=url)
+    kept = {path.name: path.read_text() for path in secrets(stack).iterdir()}
+    assert kept == {"on-call-url": SLACK, "on-call-url-2": "https://hooks.example.com/other"}
+    for name in kept:
+        assert f"url_file: /run/secrets/{name}\n" in in_force(stack)
+
+
+def test_an_edit_by_hand_that_was_never_read_is_put_in_force(stack: Bed, before: str) -> None:
+    config_file(stack).write_text(before.replace("#ai-orchestrator-alerts", "#by-hand"))
+    assert "#by-hand" not in in_force(stack)
+    words = ("set", "slack", "--channel", "#by-hand")
+    assert changed(stack, *words, MONOPS_RECEIVER_URL=SLACK).result["changed"]
+    config_file(stack).write_text(config_file(stack).read_text().replace("#by-hand", "#again"))
+    again = changed(stack, "set", "slack", "--channel", "#again")
+    assert (again.result["changed"], again.result["plan"]["edits"]) == (True, [])
+    assert "#again" in in_force(stack)
+    assert not changed(stack, "set", "slack", "--channel", "#again").result["changed"]
+
+
+def test_the_password_of_a_proxy_is_shown_by_nobody(stack: Bed, before: str) -> None:
+    proxy = f"http_config.proxy_url=http://u:{SECRET.replace('/', '-')}@proxy.example.com:3128"
+    ran = changed(stack, "set", "webhook", "--url", "http://a.example.com/", "--set", proxy)
+    shown = ran.stdout + ran.stderr + receivers(stack, "show").stdout + stack.monops.run("history").stdout
+    assert SECRET.replace("/", "-") not in shown
+    assert SECRET.replace("/", "-") in config_file(stack).read_text()
+    assert "proxy.example.com:3128" in in_force(stack)
+
+
 def test_any_other_type_is_passed_through_and_checked_by_the_running_version(stack: Bed, before: str) -> None:
     path = given(stack, "0123456789abcdef")
     words = ("--name", "oncall", "--set", "description=It burns", "--route", "severity=critical")

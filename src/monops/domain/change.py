@@ -6,13 +6,12 @@ Pure. `ops/change.py` carries plans out; an entry is what is kept of one, before
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Mapping, Sequence
 from enum import Enum
 
 import msgspec
 
-from monops.domain.rebuild import without_secret_value
+from monops.domain.shown_diff import shown_diff
 
 #: How many entries are kept.
 KEPT_ENTRIES = 200
@@ -87,8 +86,7 @@ class FileEdit(msgspec.Struct, frozen=True, kw_only=True):
         before, after = (self.before or "").splitlines(), (self.after or "").splitlines()
         if self.made_of and not whole:
             return [f"{self.path}: {self._in_short(before, after)}"]
-        shown = difflib.unified_diff(before, after, self.path, self.path, lineterm="")
-        return [line if line.startswith(("---", "+++", "@@")) else _safe(line) for line in shown]
+        return shown_diff(self.path, self.before or "", self.after or "")
 
     def _in_short(self, before: Sequence[str], after: Sequence[str]) -> str:
         name = self.made_of.rpartition("/")[2]
@@ -246,14 +244,3 @@ def undone(entries: Sequence[Entry]) -> frozenset[int]:
 
 def next_id(entries: Sequence[Entry]) -> int:
     return max((entry.id for entry in entries), default=0) + 1
-
-
-_KEYED = re.compile(r"""^(?P<head>[-+ ]\s*(?:-\s+)?(?P<name>["']?[\w.-]+["']?)\s*:\s+)(?P<value>\S.*)$""")
-
-
-def _safe(line: str) -> str:
-    """A line of a diff; `password: hunter2` without the password."""
-    found = _KEYED.match(line)
-    if found is not None:
-        return line[0] + without_secret_value(found["name"].strip("\"'"), found["value"], found["head"][1:])
-    return line[:1] + without_secret_value("", line[1:], "")

@@ -68,7 +68,7 @@ def without_secret(text: str) -> str:
     if equals and " " not in name and _is_secret(name, value):
         return f"{name}={_REMOVED}"
     text = _INSIDE.sub(_without_value, text)
-    return _URL_PASSWORD.sub(rf"\g<head>{_REMOVED}", _REDIS_CLI.sub(rf"\g<head>{_REMOVED}", text))
+    return without_url_password(_REDIS_CLI.sub(rf"\g<head>{_REMOVED}", text))
 
 
 #: An address that is a secret by itself: whoever knows it can post.
@@ -79,10 +79,25 @@ _WEBHOOK = re.compile(
 
 def without_secret_value(name: str, value: str, head: str) -> str:
     """`head` and `value`, the value removed if `name`, its key in a file, sounds secret; and what is secret in it."""
-    bare = value.strip().strip("|>\"'")
-    if name and _is_secret(name, value) and bare and not value.lstrip().startswith(("/", "#")):
+    if name and sounds_secret(name, value):
         return head + _REMOVED
-    return head + _WEBHOOK.sub(rf"\g<head>/{_REMOVED}", without_secret(value))
+    return head + without_secret_address(without_secret(value))
+
+
+def without_secret_address(text: str) -> str:
+    """Addresses in a text without their passwords, and without the path where the whole address is a secret."""
+    return _WEBHOOK.sub(rf"\g<head>/{_REMOVED}", without_url_password(text))
+
+
+def without_url_password(text: str, instead: str = _REMOVED) -> str:
+    """`redis://user:<removed>@host`."""
+    return _URL_PASSWORD.sub(rf"\g<head>{instead}", text)
+
+
+def sounds_secret(name: str, value: str) -> bool:
+    """Whether the value of a key in a file is a secret by the key's name; a path and a comment are none."""
+    bare = value.strip().strip("|>\"'")
+    return _is_secret(name, value) and bool(bare) and not value.lstrip().startswith(("/", "#"))
 
 
 def words_without_secrets(words: Sequence[str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -23,7 +24,7 @@ def with_settings(
 ) -> str:
     """The receiver has an integration of this kind with these settings; others of it stay, `dropped` go.
 
-    Raises Refused where it has several of the kind.
+    `dropped` are written with dots: `http_config.basic_auth.password`. Raises Refused where it has several of the kind.
     """
     number = receiver_at(text, name, file=file)
     key = f"{kind}_configs"
@@ -42,8 +43,8 @@ def with_settings(
         if not has(text, (*at, 0, *path), file=file) or value_at(text, (*at, 0, *path), file=file) != value:
             text = set_value(text, (*at, 0, *path), value, file=file)
     for setting in dropped:
-        if has(text, (*at, 0, setting), file=file):
-            text = remove(text, (*at, 0, setting), file=file)
+        if has(text, (*at, 0, *setting.split(".")), file=file):
+            text = remove(text, (*at, 0, *setting.split(".")), file=file)
     return text
 
 
@@ -178,9 +179,10 @@ def without_receiver(text: str, name: str, *, file: str, and_routes: bool, defau
         )
     if routing.root.receiver == name:
         if default is None:
+            other = next(one for one in routing.receivers if one != name)
             raise Refused(
                 f"alerts that no route takes go to {name}, so another must take its place",
-                remedy=f"monops receivers remove {name} --default OTHER",
+                remedy=shlex.join(["monops", "receivers", "remove", name, "--default", other]),
             )
         _check_there(routing, default, name)
         text = with_default(text, default, file=file)
@@ -188,7 +190,7 @@ def without_receiver(text: str, name: str, *, file: str, and_routes: bool, defau
     if naming and not and_routes:
         raise Refused(
             f"there are still routes that lead to {name}: {'; '.join(naming)}",
-            remedy=f"take them away too: monops receivers remove {name} --and-routes",
+            remedy=f"take them away too: monops receivers remove {shlex.quote(name)} --and-routes",
         )
     while found := list(_naming(value_at(text, ("route",), file=file), name, ("route",))):
         text = _unrouted(text, found[-1][0], file=file)

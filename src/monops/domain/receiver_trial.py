@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import posixpath
 import re
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -77,7 +78,7 @@ def trial_config(text: str, name: str, folder: str) -> tuple[str, tuple[Integrat
     if not found:
         raise NotFound(
             f"the receiver {name} tells nobody, so there is nothing to test",
-            remedy=f"monops receivers set slack --name {name}",
+            remedy=f"monops receivers set slack --name {shlex.quote(name)}",
         )
     whole = {
         "global": content.get("global") or {},

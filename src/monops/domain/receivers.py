@@ -17,7 +17,8 @@ from monops.domain.errors import ConfigurationError, UsageFault
 from monops.domain.nearest import did_you_mean, listed
 from monops.domain.rebuild import without_secret_value
 from monops.domain.routing import Routing, read_matchers, read_routing
-from monops.domain.settled import flattened, is_secret_setting
+from monops.domain.settled import flattened, is_secret_setting, last_part
+from monops.domain.yaml_nodes import NULL
 from monops.domain.yaml_text import read_yaml
 
 #: Those of Alertmanager 0.33. Others are asked of the running version.
@@ -96,14 +97,23 @@ def check_open_url(text: str) -> str:
     """An address that may be written into the configuration. Raises UsageFault for one that holds a secret."""
     shown = without_secret_value("", text, "") if "@" not in text else ""
     check_url(text, f"--url {shown}".strip(), "--url http://host.docker.internal:9097/alerts")
-    parts = urlsplit(text)
-    has_token = any(_TOKEN.fullmatch(part) for part in parts.path.split("/"))
-    if parts.username or parts.password or parts.query or has_token or without_secret_value("", text, "") != text:
+    if _holds_secret(text):
         raise UsageFault(
             "the address given with --url holds a secret, and what is typed is seen by all (ps, the shell's history)",
             remedy="--url-file FILE",
         )
     return text
+
+
+def _holds_secret(address: str) -> bool:
+    """Whether an address is one that only who may post should know."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return True
+    has_token = any(_TOKEN.fullmatch(part) for part in parts.path.split("/"))
+    is_named = bool(parts.username or parts.password or parts.query)
+    return is_named or has_token or without_secret_value("", address, "") != address
 
 
 def check_addresses(text: str) -> str:
@@ -135,25 +145,49 @@ def read_settings(
         path = tuple(name.split("."))
         if not equals or not all(re.fullmatch(r"[a-z][a-z0-9_]*", part) for part in path):
             raise UsageFault(f"--set wants NAME=VALUE, not {name!r}", remedy="--set http_config.follow_redirects=false")
-        if is_secret_setting(path[-1]):
-            raise UsageFault(
-                f"{name} is a secret, and what is typed is seen by all (ps, the shell's history)",
-                remedy=secret_option(name),
-            )
         found[path] = _value(value)
+        for inner, said in flattened(found[path], name):
+            last = last_part(inner)
+            if is_secret_setting(last) or (last in HIDDEN and _holds_secret(said)):
+                raise UsageFault(
+                    f"{inner} is a secret, and what is typed is seen by all (ps, the shell's history)",
+                    # An item of a list has no option of its own.
+                    remedy=secret_option(inner) if "[" not in inner else "--help",
+                )
     return found
 
 
 def _value(text: str) -> Any:
     """A number, a switch, or a list or mapping in brackets; any other text, `#ops` or `{{ .X }}`, is itself."""
     try:
-        found = yaml.safe_load(text)
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError:
         return text
-    is_meant = isinstance(found, bool | int | float) or (
-        isinstance(found, list | dict) and text[:1] in ("[", "{") and not text.startswith("{{")
-    )
-    return found if is_meant else text
+    if isinstance(node, yaml.CollectionNode) and text[:1] in ("[", "{") and not text.startswith("{{"):
+        return _meant(node)
+    return _plain(text)
+
+
+def _meant(node: yaml.Node) -> Any:
+    if isinstance(node, yaml.SequenceNode):
+        return [_meant(item) for item in node.value]
+    if isinstance(node, yaml.MappingNode):
+        return {str(key.value): _meant(value) for key, value in node.value}
+    if node.tag == NULL:
+        return None
+    is_quoted = isinstance(node, yaml.ScalarNode) and node.style is not None
+    return str(node.value) if is_quoted else _plain(str(node.value))
+
+
+def _plain(text: str) -> Any:
+    """A switch; or a number, where it is written as numbers are: `+4915112345678`, `0123` and `12:30` are text."""
+    try:
+        found = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError):  # ValueError: the form of a date, and none: 2001-99-99
+        return text
+    if isinstance(found, bool) or (isinstance(found, int | float) and str(found) == text):
+        return found
+    return text
 
 
 def check_matchers(text: str) -> str:

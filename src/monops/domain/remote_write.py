@@ -11,10 +11,11 @@ import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from monops.domain.editing import opened
 from monops.domain.errors import NotFound, Refused, UsageFault
 from monops.domain.exposition import Sample
 from monops.domain.nearest import did_you_mean, listed
@@ -107,6 +108,14 @@ def queues(samples: Iterable[Sample]) -> tuple[Queue, ...]:
     )
 
 
+def reloaded_at(samples: Iterable[Sample]) -> datetime | None:
+    """When Prometheus has read its configuration last, by its own clock; None where it does not say."""
+    for one in samples:
+        if one.name == "prometheus_config_last_reload_success_timestamp_seconds" and one.value > 0:
+            return datetime.fromtimestamp(one.value, UTC)
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Complaint:
     """What Prometheus's log says of a queue."""
@@ -178,13 +187,21 @@ def label(remote: Mapping[str, Any]) -> str:
 def readings(text: str) -> dict[str, str]:
     """Of a configuration, a file's or the one in force, as names and values."""
     found: dict[str, str] = {}
+    for here, remote in zip(readings_of_entries(text), remotes(text), strict=True):
+        found[here] = "is there"
+        found.update((f"{here}: {name}", value) for name, value in flattened(remote))
+    return found
+
+
+def readings_of_entries(text: str) -> tuple[str, ...]:
+    """Of each entry, the name that `readings` has for it; one that is called as another is has a number."""
+    found: dict[str, None] = {}
     for remote in remotes(text):
         here, number = f"remote write to {label(remote)}", 2
         while here in found:
             here, number = f"remote write to {label(remote)} ({number})", number + 1
-        found[here] = "is there"
-        found.update((f"{here}: {name}", value) for name, value in flattened(remote))
-    return found
+        found[here] = None
+    return tuple(found)
 
 
 def check_url(text: str) -> str:
@@ -222,10 +239,13 @@ def secret_option(setting: str) -> str:
         return "--basic-auth-user NAME --password-file FILE"
     if setting in ("authorization.credentials", "bearer_token"):
         return "--bearer-token-file FILE"
+    if setting == "url":
+        # The address is the argument, which is checked; of an entry that has a name it can be changed.
+        return "--name NAME"
     return f"--set {setting}_file=/run/secrets/FILE"
 
 
-def position(text: str, *, url: str, name: str | None) -> int | None:
+def position(text: str, *, url: str, name: str | None, file: str) -> int | None:
     """Which entry is meant by `set`: the one of that name, else the one with that address. Raises Refused."""
     found = remotes(text)
     if name is not None:
@@ -235,21 +255,24 @@ def position(text: str, *, url: str, name: str | None) -> int | None:
     same = [number for number, one in enumerate(found) if one.get("url") == url]
     same = [number for number in same if name is None or not found[number].get("name")]
     if len(same) > 1:
+        names = [str(found[number]["name"]) for number in same if found[number].get("name")]
+        again = shlex.join(["monops", "remote-write", "set", url, "--name", names[0]]) if names else opened(file)
         raise Refused(
-            f"{len(same)} entries of remote_write go to {url}",
-            remedy=f"monops remote-write set {shlex.quote(url)} --name NAME",
+            f"{len(same)} entries of remote_write in {file} go to {url}: their names tell them apart", remedy=again
         )
     return same[0] if same else None
 
 
-def named(text: str, what: str | None) -> int:
+def named(text: str, what: str | None, *, file: str) -> int:
     """Which entry is meant by `remove`. Raises NotFound, UsageFault."""
     found = [label(one) for one in remotes(text)]
     if not found:
         raise NotFound("Prometheus writes to no remote storage", remedy="monops remote-write show")
     if what is None:
         if len(found) > 1:
-            raise UsageFault(f"there are several: {listed(found)}", remedy=f"monops remote-write remove {found[0]}")
+            raise UsageFault(
+                f"there are several: {listed(found)}", remedy=f"monops remote-write remove {shlex.quote(found[0])}"
+            )
         return 0
     urls = [str(one.get("url")) for one in remotes(text)]
     matching = [number for number in range(len(found)) if what in (found[number], urls[number])]
@@ -260,9 +283,15 @@ def named(text: str, what: str | None) -> int:
             remedy="monops remote-write show",
         )
     if len(matching) > 1:
+        # A name is only one where nothing else is called so.
+        own = [
+            found[number]
+            for number in matching
+            if sum(found[number] in pair for pair in zip(found, urls, strict=True)) == 1
+        ]
         raise UsageFault(
-            f"{len(matching)} entries go to {without_secret(what)}",
-            remedy=f"say which one by its name: monops remote-write remove {found[matching[0]]}",
+            f"{len(matching)} entries of {file} go to {without_secret(what)}: their names tell them apart",
+            remedy=f"monops remote-write remove {shlex.quote(own[0])}" if own else opened(file),
         )
     return matching[0]
 
@@ -281,7 +310,9 @@ def with_remote(text: str, number: int | None, settings: Mapping[tuple[str, ...]
     for path, value in settings.items():
         if not has(text, (*at, *path), file=file) or value_at(text, (*at, *path), file=file) != value:
             text = set_value(text, (*at, *path), value, file=file)
-    for gone in _dropped(nested):
+    # A secret is there either itself or as a file.
+    literals = [(*path[:-1], path[-1].removesuffix("_file")) for path in settings if path[-1].endswith("_file")]
+    for gone in (*_dropped(nested), *literals):
         if has(text, (*at, *gone), file=file):
             text = remove(text, (*at, *gone), file=file)
     return text
@@ -294,10 +325,4 @@ def without_remote(text: str, number: int, *, file: str) -> str:
 
 def _dropped(nested: Mapping[str, Any]) -> Sequence[tuple[str, ...]]:
     way = next((one for one in _WAYS_IN if one in nested), None)
-    if way is None:
-        return ()
-    literal = {"basic_auth": ("basic_auth", "password"), "authorization": ("authorization", "credentials")}
-    gone: list[tuple[str, ...]] = [(one,) for one in _WAYS_IN if one != way]
-    if way in literal and f"{literal[way][1]}_file" in nested[way]:
-        gone.append(literal[way])
-    return gone
+    return [(one,) for one in _WAYS_IN if one != way] if way is not None else ()

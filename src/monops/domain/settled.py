@@ -6,15 +6,17 @@ A server shows its configuration with its own defaults filled in, durations its 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
+from monops.domain.rebuild import without_url_password
 from monops.domain.units import parse_duration
 
 _DURATION = re.compile(r"(?:\d+(?:ms|[smhdwy]))+")
+_NUMBERS = re.compile(r"(?:\[\d+\])+$")
 #: Names of settings whose value is a secret, which a server never shows.
 _SECRET = re.compile(
-    r"(?:^|_)(?:keys?|token|token_id|secret|password|credentials)$|^(?:api_url|webhook_url|slack_api_url)$"
+    r"(?:^|_)(?:keys?|token|token_id|secrets?|password|credentials)$|^(?:api_url|webhook_url|slack_api_url)$"
 )
 
 
@@ -36,7 +38,7 @@ def flattened(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
 
 
 def settled(value: Any) -> str:
-    """One way of writing: `true`, `60000ms` for 1m."""
+    """One way of writing: `true`, `60000ms` for 1m, `http://user:xxxxx@host` as Go's `URL.Redacted` has it."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -44,7 +46,7 @@ def settled(value: Any) -> str:
     text = str(value)
     if _DURATION.fullmatch(text):
         return f"{parse_duration(text).total_seconds() * 1000:.0f}ms"
-    return text
+    return without_url_password(text, "xxxxx")
 
 
 def differences(
@@ -62,6 +64,20 @@ def differences(
     }
 
 
+def those_of(found: Mapping[str, str], names: Collection[str]) -> dict[str, str]:
+    """Of names and values those of these names, and what is below them, as `queue.wait` and `list[0]` are."""
+    return {
+        name: value
+        for name, value in found.items()
+        if any(name == one or name.startswith((f"{one}.", f"{one}[")) for one in names)
+    }
+
+
+def last_part(name: str) -> str:
+    """`secrets` of `http_headers.X.secrets[0]`."""
+    return _NUMBERS.sub("", name.rpartition(".")[2])
+
+
 def _is_hidden(name: str, hidden: frozenset[str]) -> bool:
-    last = name.rpartition(".")[2]
+    last = last_part(name)
     return is_secret_setting(last) or last in hidden

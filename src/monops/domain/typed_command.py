@@ -8,13 +8,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
+from monops.domain.rebuild import without_secret_address
 from monops.domain.receivers import HIDDEN
+from monops.domain.remote_write import secret_option
 from monops.domain.settled import is_secret_setting
 
 _UNKNOWN = re.compile(r"field (\w+) not found")
 _NO_VALUE = re.compile(r"cannot unmarshal !!\w+ `(?P<value>[^`]*)` into (?P<kind>\w+)")
 _NO_DURATION = re.compile(r'not a valid duration string: "(?P<value>[^"]*)"')
-_MISSING = re.compile(r"(?:missing|one of) (\w+_\w+|url|project)\b")
+_MISSING = re.compile(r"(?:missing|(?<!at most )one of) (\w+_\w+|url|project)\b")
 #: What amtool says is missing, where it does not name the setting.
 #: Source: prometheus/alertmanager, config/notifiers.go.
 _MISSING_IN_WORDS = {
@@ -31,6 +33,8 @@ _QUEUE = frozenset({
     "capacity", "max_shards", "min_shards", "max_samples_per_send", "batch_send_deadline", "min_backoff", "max_backoff",
     "retry_on_http_429", "sample_age_limit",
 })  # fmt: skip
+#: The commands that take settings.
+_RECEIVER, _REMOTE = ("receivers", "set"), ("remote-write", "set")
 _LIKE = {"bool": "true", "float64": "0.5"}
 
 
@@ -45,7 +49,10 @@ class Mended:
 
 
 def mended(command: str, said: str) -> Mended:
-    """Of `receivers set` and `remote-write set`, from what amtool or promtool said."""
+    """From what amtool or promtool said of a change by `receivers set` or `remote-write set`; of other commands, which
+    have no option for a setting, their help."""
+    if not _takes_settings(command):
+        return Mended(setting="", command=_help(command))
     if (found := _UNKNOWN.search(said)) is not None:
         return _unknown(command, found[1])
     found, like = _NO_VALUE.search(said), ""
@@ -63,11 +70,20 @@ def mended(command: str, said: str) -> Mended:
         missing = found[1]
     if not missing:
         return Mended(setting="", command=_help(command))
-    if missing == "to":
-        return Mended(setting=missing, command=with_option(command, "--to", "admin@example.com"))
-    if is_secret_setting(missing) or missing in HIDDEN:
-        return Mended(setting=missing, command=with_option(command, "--secret", f"{missing}=FILE"))
-    return Mended(setting=missing, command=with_option(command, "--set", f"{missing}={missing.upper()}"))
+    return Mended(setting=missing, command=_with_missing(command, missing))
+
+
+def _with_missing(command: str, setting: str) -> str:
+    is_remote, is_secret = _REMOTE in pairwise(shlex.split(command)), is_secret_setting(setting)
+    if setting == "to":
+        return with_option(command, "--to", "admin@example.com")
+    if is_remote and setting == "url":
+        return _help(command)
+    if is_remote and is_secret:
+        return f"{command} {secret_option(setting)}"
+    if is_secret or setting in HIDDEN:
+        return with_option(command, "--secret", f"{setting}=FILE")
+    return with_option(command, "--set", f"{setting}={setting.upper()}")
 
 
 def _unknown(command: str, setting: str) -> Mended:
@@ -76,9 +92,14 @@ def _unknown(command: str, setting: str) -> Mended:
         return Mended(setting=setting, command=_help(command))
     ((name, value),) = typed
     rest = without_setting(command, name)
-    if "remote-write" in shlex.split(command) and name in _QUEUE:
+    if _REMOTE in pairwise(shlex.split(command)) and name in _QUEUE:
         return Mended(setting=name, command=with_option(rest, "--set", f"queue_config.{name}={value}"))
     return Mended(setting=name, command=rest)
+
+
+def kept(command: str) -> str:
+    """The command as the history has it: without passwords in addresses, as of a proxy."""
+    return shlex.join(map(without_secret_address, shlex.split(command)))
 
 
 def with_option(command: str, flag: str, value: str) -> str:
@@ -110,5 +131,12 @@ def _settings(command: str) -> Iterator[tuple[str, str]]:
             yield name, value
 
 
+def _takes_settings(command: str) -> bool:
+    return not {_REMOTE, _RECEIVER}.isdisjoint(pairwise(shlex.split(command)))
+
+
 def _help(command: str) -> str:
-    return shlex.join([*shlex.split(command)[:3], "--help"])
+    words = shlex.split(command)
+    # Options of monops itself may stand in front.
+    end = next((number + 2 for number, pair in enumerate(pairwise(words)) if pair in (_REMOTE, _RECEIVER)), 3)
+    return shlex.join([*words[:end], "--help"])

@@ -11,6 +11,7 @@ import msgspec
 from monops.domain.change import Entry, FileEdit, Plan, State, next_id
 from monops.domain.errors import EditedMeanwhile, EngineUnreachable, MonopsError, Refused
 from monops.domain.ports.changing import Changes
+from monops.domain.typed_command import kept
 from monops.ops.change_steps import take_over, wait_until_taken
 from monops.ops.change_watch import unhealthy
 from monops.ops.workshop import Workshop
@@ -51,7 +52,7 @@ def apply(shop: Workshop, plan: Plan, *, within: timedelta = HEALTHY_WITHIN) -> 
             state=State.PREPARED,
             who=shop.who,
             host=shop.outside.machine.host,
-            command=shop.command,
+            command=kept(shop.command),
             started=shop.outside.clock.now().isoformat(timespec="seconds"),
             monops=shop.version,
             within=within.total_seconds(),

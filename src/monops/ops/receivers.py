@@ -22,11 +22,12 @@ from monops.domain.receiver_edit import (
 )
 from monops.domain.receivers import GLOBAL_EMAIL, HIDDEN, KINDS, SECRET_OF, readings, routing_of, unknown_kind
 from monops.domain.routing import Routing
-from monops.domain.settled import differences, flattened
+from monops.domain.settled import differences, flattened, those_of
 from monops.ops.change_site import ConfigFile, config_file, find_site
 from monops.ops.effective.receivers import read
-from monops.ops.secret_files import SecretFile, check_secret_files, known_secret_file, secret_edit, secret_file
+from monops.ops.secret_files import SecretFile, check_secret_files, known_secret_file, secret_edit
 from monops.ops.secret_left import left_secrets
+from monops.ops.secret_names import Configuration, free_secret_file
 from monops.ops.workshop import Workshop
 
 SERVICE = "alertmanager"
@@ -94,26 +95,30 @@ def plan_set(shop: Workshop, asked: Asked, ask: Ask) -> Plan:
     settings = dict(asked.settings)
     now = _current(seen, asked, is_global)
     secrets = {**_asked_secret(shop, seen, asked, now, ask), **asked.secrets}
+    config = Configuration(container=seen.container, file=seen.file, text=seen.text)
     files: dict[str, SecretFile] = {}
     edits: list[FileEdit] = []
     for name, value in secrets.items():
         known = known_secret_file(seen.container, str(now[f"{name}_file"])) if now.get(f"{name}_file") else None
-        files[name] = known or secret_file(shop, seen.container, SERVICE, f"{asked.name}-{_SHORT.get(name, name)}")
+        files[name] = known or free_secret_file(
+            shop, SERVICE, config, f"{asked.name}-{_SHORT.get(name, name)}", value, [one.path for one in files.values()]
+        )
         settings[(*name.split(".")[:-1], f"{name.rpartition('.')[2]}_file")] = files[name].inside
         edit = secret_edit(shop, files[name], value)
         edits += [edit] if edit is not None else []
-    dropped = [name for name in secrets if name in now]
-    if ("url",) in settings and "url_file" in now:
-        dropped.append("url_file")
+    names = {".".join(path): str(value) for path, value in settings.items()}
+    # A secret is there either itself or as a file.
+    dropped = [other for name in names if (other := _other_form(name)) in now and other not in names]
     file = seen.file.path
     text = _with(seen.text, asked, settings, dropped, is_global, file)
     for conditions in asked.routes:
         text = with_route(text, asked.name, conditions, file=file)
     if asked.is_default:
         text = with_default(text, asked.name, file=file)
-    names = {".".join(path): str(value) for path, value in settings.items()}
     check_secret_files(shop, seen.container, names, {one.inside for one in files.values()})
-    return _plan(shop, seen, text, edits, f"receiver {asked.name} ({asked.kind})", _unheard(text, asked.name, file))
+    title = f"receiver {asked.name} ({asked.kind})"
+    asked_for = _asked_for(text, asked, settings, is_global)
+    return _plan(shop, seen, text, edits, title, _unheard(text, asked.name, file), asked_for=asked_for)
 
 
 def plan_remove(shop: Workshop, name: str, *, and_routes: bool, default: str | None) -> Plan:
@@ -132,7 +137,7 @@ def plan_remove(shop: Workshop, name: str, *, and_routes: bool, default: str | N
     gone = [settings for _, settings in before.receivers[name].integrations]
     left = left_secrets(shop, seen.container, seen.file, find_site(shop, seen.container), gone, text)
     title = f"receiver {name} removed"
-    return _plan(shop, seen, text, [], title, [*warnings, *left.said], left.edits)
+    return _plan(shop, seen, text, [], title, [*warnings, *left.said], left.edits, asked_for={})
 
 
 def _plan(
@@ -143,42 +148,69 @@ def _plan(
     title: str,
     warnings: list[str],
     gone: Sequence[FileEdit] = (),
+    *,
+    asked_for: Mapping[str, str],
 ) -> Plan:
-    """`secrets` are written before the configuration that names them, `gone` are taken away after it."""
+    """`secrets` are written before the configuration that names them, `gone` are taken away after it. `asked_for` is
+    what a person wants to be so: it is put in force also where the file says it already."""
     site, file = find_site(shop, seen.container), seen.file
-    wanted = differences(readings(seen.text), readings(text), hidden=HIDDEN)
-    in_force = read(shop, seen.container)
+    before, in_force = readings(seen.text), read(shop, seen.container)
+    wanted = differences(before, readings(text), hidden=HIDDEN)
+    waiting = differences({name: in_force.get(name, "") for name in asked_for}, asked_for, hidden=HIDDEN)
+    wanted |= waiting
     edits = list(secrets)
     if text != seen.text:
         edits.append(FileEdit(path=file.path, before=seen.text, after=text, in_place=file.in_place))
     edits += gone
-    if seen.not_in_force and edits:
+    is_step = bool(edits or waiting)
+    if seen.not_in_force and is_step:
         warnings.append(
             f"{file.path} was edited since Alertmanager read it: the reload takes that over too "
             f"({', '.join(seen.not_in_force[:3])}{' …' if len(seen.not_in_force) > 3 else ''})"
         )
     service = seen.container.service
-    before = readings(seen.text)
     return Plan(
         site=site,
         title=title,
         values=(
-            *(Value(name, before.get(name, ""), value) for name, value in wanted.items()),
+            *(
+                Value(name, (in_force if name in waiting else before).get(name, ""), value)
+                for name, value in wanted.items()
+            ),
             *(Value(edit.path, "(a secret)" if edit.before else "", "(a secret)") for edit in secrets),
             *(Value(edit.path, "(a secret)", "") for edit in gone),
         ),
         edits=tuple(edits),
-        steps=(Step(means=Means.RELOAD, service=service, interrupts=_INTERRUPTS),) if edits else (),
+        steps=(Step(means=Means.RELOAD, service=service, interrupts=_INTERRUPTS),) if is_step else (),
         expected=(
             Expected(
                 reader="receivers",
                 service=service,
                 wanted=wanted,
-                before={name: in_force.get(name, "") for name in wanted},
+                # The way back has the file of before read, also where that was not in force.
+                before={name: before.get(name, in_force.get(name, "")) for name in wanted},
             ),
         ),
         warnings=tuple(warnings),
     )
+
+
+def _asked_for(text: str, asked: Asked, settings: Mapping[tuple[str, ...], Any], is_global: bool) -> dict[str, str]:
+    """What Alertmanager must say of what was asked for, as `readings` of the configuration that is to be."""
+    own, found = f"receiver {asked.name}", readings(text)
+    names = []
+    for path in settings:
+        if is_global and path[0] in GLOBAL_EMAIL:
+            names.append(f"global {GLOBAL_EMAIL[path[0]]}")
+        else:
+            names.append(f"{own}: {asked.kind}_configs[0].{'.'.join(path)}")
+    leads = bool(asked.routes) or asked.is_default
+    routes = {
+        name: value
+        for name, value in found.items()
+        if leads and name.startswith("route ") and value.partition(", and goes on")[0] == asked.name
+    }
+    return {own: found[own], **those_of(found, names), **routes}
 
 
 def _with(
@@ -189,7 +221,14 @@ def _with(
     common = {GLOBAL_EMAIL[path[0]]: value for path, value in settings.items() if path[0] in GLOBAL_EMAIL}
     own = {path: value for path, value in settings.items() if path[0] not in GLOBAL_EMAIL}
     text = with_globals(text, common, [GLOBAL_EMAIL[name] for name in dropped if name in GLOBAL_EMAIL], file=file)
-    return with_settings(text, asked.name, asked.kind, own, [], file=file) if own else text
+    dropped = [name for name in dropped if name not in GLOBAL_EMAIL]
+    return with_settings(text, asked.name, asked.kind, own, dropped, file=file) if own else text
+
+
+def _other_form(name: str) -> str:
+    """`password` of `password_file`, and the other way round."""
+    bare = name.removesuffix("_file")
+    return bare if bare != name else f"{name}_file"
 
 
 def _current(seen: Receivers, asked: Asked, is_global: bool) -> dict[str, Any]:

@@ -8,19 +8,22 @@ from datetime import datetime, timedelta
 
 from monops.domain.exposition import read
 from monops.domain.ports import Container
-from monops.domain.remote_write import Complaint, Queue, complaints, queues
+from monops.domain.remote_write import Complaint, Queue, complaints, queues, reloaded_at
 from monops.ops.workshop import Workshop
 
 #: A scrape interval of a minute, and a batch.
 SENT_WITHIN = timedelta(seconds=90)
 #: A receiver that refuses connections may just be starting; one that answers no has answered.
 _RETRIES_FOR = timedelta(seconds=12)
+#: Samples that were on their way with the old password when a new one was written; the connection is quick, or dead.
+_ON_THEIR_WAY = timedelta(seconds=5)
 _EVERY = timedelta(milliseconds=500)
 #: Prometheus writes the same message to its log at most once a minute, whatever its error is.
 #: Source: prometheus/prometheus, util/logging/dedupe.go, and storage/remote/storage.go.
 _LOGGED_WITHIN = timedelta(seconds=66)
 #: A scrape interval that is usual, and a batch: as long as it takes to see whether a queue is still refused.
 _SEEN_WITHIN = timedelta(seconds=25)
+_REFUSED = "its receiver refuses the samples"
 _LINES = 400
 _RECENT = timedelta(minutes=5)
 
@@ -76,40 +79,53 @@ def counts(shop: Workshop, container: Container) -> dict[tuple[str, str], Queue]
 def wait_for_samples(
     shop: Workshop, url: str, name: str | None, before: dict[tuple[str, str], Queue], since: datetime
 ) -> Fare:
-    """Until the receiver has taken some, says no, or SENT_WITHIN is over. Raises ServiceUnreachable."""
+    """Until the receiver has taken some, says no, or SENT_WITHIN is over. Raises ServiceUnreachable.
+
+    What was logged before `since`, or before Prometheus has read its configuration last, is not said of this change.
+    """
     clock, start = shop.outside.clock, shop.outside.clock.monotonic()
     base: Queue | None = None
+    is_new = False
     refused_since: timedelta | None = None
+    said: list[Complaint] = []
     while True:
         container = shop.container("prometheus")
-        queue = _mine(_queues(shop, container), url, name)
+        samples = tuple(read(shop.outside.services.prometheus(container).metrics()))
+        queue = _mine(queues(samples), url, name)
         waited = timedelta(seconds=clock.monotonic() - start)
         if queue is not None:
-            earlier = before.get((queue.name, queue.url))
             if base is None:
+                earlier = before.get((queue.name, queue.url))
                 # A queue whose settings change begins anew, at nought.
                 is_new = earlier is None or queue.tried < earlier.tried
                 base = Queue(name=queue.name, url=queue.url) if is_new else queue
             grown = queue.since(base)
-            said = [
-                one
-                for one in complaints(shop.outside.engine.logs(container.id, _LINES), queue)
-                if one.at is not None and one.at >= since
-            ]
-            refused_since = refused_since or (waited if grown.failed else None)
-            is_told = bool(said) or (refused_since is not None and waited - refused_since >= _LOGGED_WITHIN)
-            if is_told and (grown.failed or _is_hopeless(said, waited)) and not _arrives(grown):
-                return Fare(queue=queue, error=said[-1].error if said else "its receiver refuses the samples")
             if _arrives(grown):
                 return Fare(queue=queue)
+            if grown.failed:
+                # What counts is what is taken after the last that was refused.
+                base = queue
+                if refused_since is None and (is_new or waited >= _ON_THEIR_WAY):
+                    refused_since = waited
+            said = _said(shop, container, queue, max(since, reloaded_at(samples) or since))
+            is_told = bool(said) or (refused_since is not None and waited - refused_since >= _LOGGED_WITHIN)
+            if (refused_since is not None and is_told) or _is_out_of_reach(said, waited):
+                return Fare(queue=queue, error=said[-1].error if said else _REFUSED)
         if waited >= SENT_WITHIN:
-            empty = queue or Queue(name=name or url, url=url)
-            return Fare(queue=empty, error=f"nothing was sent within {SENT_WITHIN.total_seconds():.0f} s")
+            empty = Queue(name=name or url, url=url)
+            why = _REFUSED if refused_since is not None else f"nothing was sent within {SENT_WITHIN.seconds} s"
+            return Fare(queue=queue or empty, error=said[-1].error if said else why)
         clock.sleep(_EVERY)
 
 
-def _is_hopeless(said: Sequence[Complaint], waited: timedelta) -> bool:
-    return bool(said) and (said[-1].is_final or waited >= _RETRIES_FOR)
+def _said(shop: Workshop, container: Container, queue: Queue, since: datetime) -> list[Complaint]:
+    lines = shop.outside.engine.logs(container.id, _LINES)
+    return [one for one in complaints(lines, queue) if one.at is not None and one.at >= since]
+
+
+def _is_out_of_reach(said: Sequence[Complaint], waited: timedelta) -> bool:
+    """Whether it still tries in vain. Samples that were refused for good are counted, which tells more."""
+    return bool(said) and not said[-1].is_final and waited >= _RETRIES_FOR
 
 
 def _arrives(grown: Queue) -> bool:

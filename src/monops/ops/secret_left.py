@@ -3,32 +3,21 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from monops.domain.change import FileEdit, Site
 from monops.domain.errors import MonopsError
 from monops.domain.ports import Container
-from monops.domain.rebuild import without_secret
 from monops.domain.receivers import HIDDEN
 from monops.domain.scale import LABEL
 from monops.domain.settled import flattened, is_secret_setting
 from monops.domain.yaml_text import read_yaml
-from monops.ops.change_site import ConfigFile, config_file
+from monops.ops.change_site import ConfigFile
 from monops.ops.secret_files import on_this_machine
+from monops.ops.secret_names import Configuration, absolute, named_by
 from monops.ops.workshop import Workshop
-
-#: Services whose configuration can name a secret file.
-_NAMING = ("prometheus", "alertmanager")
-#: A list in a configuration -> what one of it is called.
-_CALLED = {
-    "receivers": "the receiver",
-    "remote_write": "the remote write to",
-    "remote_read": "the remote read from",
-    "scrape_configs": "the job",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +40,7 @@ def left_secrets(
     edits, said = [], []
     secrets = shop.files.real(f"{site.folder}/secrets")
     for inside in dict.fromkeys(value for part in gone for value in _secret_files(part)):
-        path = on_this_machine(container, _absolute(inside, file))
+        path = on_this_machine(container, absolute(inside, file))
         if path is None:
             said.append(f"the secret {inside} stays: it is in no folder of this machine")
             continue
@@ -89,39 +78,7 @@ def _user(shop: Workshop, container: Container, file: ConfigFile, text: str, pat
         if one.id != container.id and LABEL in one.labels:
             # Made of this one's configuration, it names the file until `monops scale set` has made it anew.
             return f"{one.name}, which is made of {container.name},"
-    texts = [(container, file, text)]
-    for service in _NAMING:
-        # One that does not run, or whose file is elsewhere, names no file of this machine.
-        with suppress(MonopsError):
-            other = shop.container(service)
-            if other.id != container.id:
-                found = config_file(shop, other, service)
-                texts.append((other, found, shop.files.read(found.path) or ""))
-    for of, where, content in texts:
-        parsed = read_yaml(content)
-        for who, value in _named(parsed):
-            if on_this_machine(of, _absolute(value, where)) == path:
-                return who
-        if of.id == container.id and "scrape_config_files" in parsed:
-            return f"one of the scrape_config_files of {where.path} perhaps"
-    return ""
-
-
-def _named(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Every value of a configuration, and whose it is."""
-    for key, part in content.items():
-        for one in part if isinstance(part, list) else [part]:
-            name = next((one[k] for k in ("name", "job_name", "url") if one.get(k)), "") if _is_map(one) else ""
-            who = f"{_CALLED.get(key, key)} {without_secret(str(name))}".strip()
-            for _, value in flattened(one):
-                if value:
-                    yield who, value
-
-
-def _is_map(one: Any) -> bool:
-    return isinstance(one, Mapping)
-
-
-def _absolute(inside: str, file: ConfigFile) -> str:
-    """Servers read a path from the folder of their configuration on."""
-    return posixpath.normpath(posixpath.join(posixpath.dirname(file.inside), inside))
+    who = named_by(shop, Configuration(container=container, file=file, text=text), path)
+    if not who and "scrape_config_files" in (read_yaml(text) or {}):
+        return f"one of the scrape_config_files of {file.path} perhaps"
+    return who

@@ -30,6 +30,8 @@ COMMAND = "monops receivers set slack"
         (lambda: check_name("!"), f"{COMMAND} --name on-call"),
         (lambda: check_open_url("http://u:hunter2@a/"), f"{COMMAND} --url-file FILE"),
         (lambda: read_settings(["routing_key=hunter2"]), f"{COMMAND} --secret routing_key=FILE"),
+        (lambda: read_settings(["url=https://h/hooks/abcdefgh12345678"]), f"{COMMAND} --secret url=FILE"),
+        (lambda: read_settings(["url=http://u:hunter2@h/"]), f"{COMMAND} --secret url=FILE"),
         (lambda: read_settings(["nothing"]), f"{COMMAND} --set http_config.follow_redirects=false"),
     ],
 )

@@ -228,6 +228,16 @@ def test_the_receiver_of_all_other_alerts_needs_one_in_its_place() -> None:
     assert heard(text) == ("slack",)
 
 
+def test_names_with_spaces_are_quoted_in_remedies() -> None:
+    text = ROUTED.replace("slack", "on call")
+    with pytest.raises(Refused) as caught:
+        without_receiver(text, "on call", file=FILE, and_routes=False, default=None)
+    assert caught.value.remedy.endswith("monops receivers remove 'on call' --and-routes")
+    with pytest.raises(Refused) as caught:
+        without_receiver(text, "nobody", file=FILE, and_routes=False, default=None)
+    assert caught.value.remedy == "monops receivers remove nobody --default 'on call'"
+
+
 def test_an_unknown_receiver_has_a_nearest_name() -> None:
     with pytest.raises(NotFound, match="Did you mean 'slack'"):
         without_receiver(ROUTED, "slakc", file=FILE, and_routes=False, default=None)

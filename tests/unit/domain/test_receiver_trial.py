@@ -131,3 +131,32 @@ def test_a_type_is_a_word() -> None:
     assert check_kind("slack") == "slack"
     with pytest.raises(UsageFault, match="no type"):
         check_kind("Slack!")
+
+
+@pytest.mark.parametrize(
+    "text", ["+4915112345678", "0123", "12:30", "1_000", "0x1f", "2001-99-99", "2001-01-01", "1.10"]
+)
+def test_text_that_looks_like_a_number_stays_as_it_is(text: str) -> None:
+    assert read_settings([f"phone_number={text}"]) == {("phone_number",): text}
+    assert read_settings([f"phones=[{text}]"]) == {("phones",): [text]}
+
+
+def test_numbers_switches_and_what_is_in_brackets_are_meant() -> None:
+    words = ["a=10", "b=0.5", "c=true", "d=-3", "e=[1, '2', {f: no, g: null, h: x y}]", "i={{ .X }}", "j=[]"]
+    assert list(read_settings(words).values()) == [
+        10, 0.5, True, -3, [1, "2", {"f": False, "g": None, "h": "x y"}], "{{ .X }}", []
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "http_config={basic_auth: {username: u, password: hunter2}}",
+        "http_config={http_headers: {X-Key: {secrets: [hunter2]}}}",
+        "url=http://u:hunter2@h/",
+    ],
+)
+def test_a_secret_in_brackets_or_in_an_address_is_not_typed_either(word: str) -> None:
+    with pytest.raises(UsageFault, match="is a secret") as caught:
+        read_settings([word])
+    assert "hunter2" not in caught.value.message + caught.value.remedy

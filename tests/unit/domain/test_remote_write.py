@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
@@ -88,20 +89,51 @@ def test_a_log_in_json_is_read_as_well() -> None:
 
 
 def test_an_entry_is_known_by_its_name_or_its_address() -> None:
-    assert position(TEXT, url=URL, name=None) == 0
-    assert position(TEXT, url="http://new/write", name="other") == 1
-    assert position(TEXT, url="http://new/write", name=None) is None
+    assert position(TEXT, url=URL, name=None, file=FILE) == 0
+    assert position(TEXT, url="http://new/write", name="other", file=FILE) == 1
+    assert position(TEXT, url="http://new/write", name=None, file=FILE) is None
     # A name for one that had none.
-    assert position(TEXT, url=URL, name="longterm") == 0
+    assert position(TEXT, url=URL, name="longterm", file=FILE) == 0
     # Another one to the same address.
-    assert position(TEXT, url="http://other/write", name="second") is None
+    assert position(TEXT, url="http://other/write", name="second", file=FILE) is None
     with pytest.raises(Refused, match="2 entries"):
-        position(TEXT.replace("http://other/write", URL), url=URL, name=None)
+        position(TEXT.replace("http://other/write", URL), url=URL, name=None, file=FILE)
+
+
+def test_the_remedy_where_several_are_meant_does_not_lead_there_again() -> None:
+    same = TEXT.replace("http://other/write", URL)
+    unnamed = same.replace("    name: other\n", "")
+    acts: dict[Callable[[], object], str] = {
+        lambda: position(same, url=URL, name=None, file=FILE): f"monops remote-write set {URL} --name other",
+        lambda: named(same, URL, file=FILE): "monops remote-write remove other",
+        lambda: position(unnamed, url=URL, name=None, file=FILE): f"${{EDITOR:-vi}} {FILE}",
+        lambda: position(unnamed, url=URL, name="new", file=FILE): f"${{EDITOR:-vi}} {FILE}",
+        lambda: named(unnamed, URL, file=FILE): f"${{EDITOR:-vi}} {FILE}",
+    }
+    for act, remedy in acts.items():
+        with pytest.raises((Refused, UsageFault), match="2 entries") as caught:
+            act()
+        assert caught.value.remedy == remedy
+
+
+def test_addresses_in_remedies_are_quoted() -> None:
+    text = TEXT.replace(URL, "http://a/?x=1&y=2")
+    with pytest.raises(UsageFault, match="several") as caught:
+        named(text, None, file=FILE)
+    assert caught.value.remedy == "monops remote-write remove 'http://a/?x=1&y=2'"
 
 
 def test_a_password_file_takes_the_place_of_the_password_in_clear() -> None:
     text = with_remote(TEXT, 0, {("url",): URL, ("basic_auth", "password_file"): "/run/secrets/p"}, file=FILE)
     assert text == TEXT.replace('      password: "in-clear"\n', "      password_file: /run/secrets/p\n")
+
+
+def test_every_file_takes_the_place_of_what_stands_in_clear() -> None:
+    old = TEXT.replace(
+        "    name: other\n", "    oauth2: {client_id: i, client_secret: in-clear, token_url: http://t}\n"
+    )
+    text = with_remote(old, 1, {("oauth2", "client_secret_file"): "/run/secrets/c"}, file=FILE)
+    assert "oauth2: {client_id: i, token_url: http://t, client_secret_file: /run/secrets/c}" in text
 
 
 def test_a_token_takes_the_place_of_every_other_way_in() -> None:
@@ -126,13 +158,13 @@ def test_with_the_last_entry_the_list_goes() -> None:
 
 
 def test_which_one_to_remove_must_be_said_where_there_are_several() -> None:
-    assert named(TEXT, "other") == named(TEXT, "http://other/write") == 1
+    assert named(TEXT, "other", file=FILE) == named(TEXT, "http://other/write", file=FILE) == 1
     with pytest.raises(UsageFault, match="several"):
-        named(TEXT, None)
+        named(TEXT, None, file=FILE)
     with pytest.raises(NotFound, match="Did you mean 'other'"):
-        named(TEXT, "othr")
+        named(TEXT, "othr", file=FILE)
     with pytest.raises(NotFound, match="no remote storage"):
-        named("global: {}\n", None)
+        named("global: {}\n", None, file=FILE)
 
 
 @pytest.mark.parametrize("url", ["storage:8428", "ftp://a/b", "http:///x", "http://a b/", "http://a:99999/x"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from monops.domain.editing import opened
-from monops.domain.typed_command import mended, with_option, without_setting
+from monops.domain.typed_command import kept, mended, with_option, without_setting
 
 REMOTE, TELEGRAM = "monops remote-write set http://x/", "monops receivers set telegram"
 
@@ -63,6 +63,23 @@ REMOTE, TELEGRAM = "monops remote-write set http://x/", "monops receivers set te
             "to",
             "monops receivers set email --to admin@example.com",
         ),
+        (
+            f"{REMOTE} --set authorization.type=x",
+            "at most one of basic_auth, authorization, oauth2, sigv4, azuread & google_iam must be configured",
+            "",
+            "monops remote-write set --help",
+        ),
+        (REMOTE, "missing bearer_token", "bearer_token", f"{REMOTE} --bearer-token-file FILE"),
+        (REMOTE, "one of api_key or api_key_file", "api_key", f"{REMOTE} --set api_key_file=/run/secrets/FILE"),
+        (REMOTE, "missing url", "url", "monops remote-write set --help"),
+        ("monops undo 3", "missing bot_token or bot_token_file", "", "monops undo 3 --help"),
+        ("monops retention set --time 3d", "field what not found in type x", "", "monops retention set --help"),
+        (
+            "monops --project p receivers set telegram",
+            "missing bot_token",
+            "bot_token",
+            "monops --project p receivers set telegram --secret bot_token=FILE",
+        ),
         (f"{TELEGRAM} --set a=1", "unknown parse_mode on telegram_config", "", "monops receivers set --help"),
         (f"{TELEGRAM} --name a", "line 7: field what not found in type x", "what", "monops receivers set --help"),
     ],
@@ -79,6 +96,14 @@ def test_words_stay_quoted() -> None:
     assert with_option(command, "--channel", "#b") == command.replace("#ops", "#b")
     assert without_setting(command, "title") == "monops receivers set slack --channel '#ops'"
     assert without_setting(command, "text") == command
+
+
+def test_what_is_kept_of_a_command_has_no_password_and_is_a_command_still() -> None:
+    command = "monops receivers set webhook --set http_config.proxy_url=http://u:hunter2@h --secret routing_key=key"
+    assert kept(command) == command.replace(
+        "http_config.proxy_url=http://u:hunter2@h", "'http_config.proxy_url=http://u:<removed>@h'"
+    )
+    assert kept("monops receivers set slack --channel '#ops'") == "monops receivers set slack --channel '#ops'"
 
 
 def test_a_file_is_opened_at_its_line() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from tests.fakes.change_world import CONFIG, FOLDER, ChangeWorld, Obedient
 from tests.fakes.fake_engine import container
 from tests.fakes.fake_outside import Killed
 
+from monops.domain.change import Means, Value
 from monops.domain.errors import Refused, UsageFault
 from monops.domain.ports import Mount
 from monops.domain.scale import LABEL
@@ -62,6 +63,18 @@ def test_the_password_is_a_file_that_prometheus_alone_may_read_and_no_diff_shows
     assert "password_file: /etc/prometheus/secrets/prometheus/remote-write-longterm-password" in (config.after or "")
 
 
+def test_two_on_one_host_have_a_password_each(world: ChangeWorld) -> None:
+    for path, password in (("a", "first"), ("b", "second")):
+        asked = Asked(
+            url=f"http://mimir:9009/{path}/push",
+            settings={("basic_auth", "username"): "u"},
+            secrets={PASSWORD: password},
+        )
+        apply(world.shop(), plan_set(world.shop(), asked, nobody))
+    kept = f"{FOLDER}/secrets/prometheus/remote-write-mimir-9009-password"
+    assert (world.files.texts[kept], world.files.texts[f"{kept}-2"]) == ("first", "second")
+
+
 def test_undo_takes_the_entry_and_the_secret_away(world: ChangeWorld) -> None:
     before = dict(world.files.texts)
     apply(world.shop(), plan_set(world.shop(), ASKED, nobody))
@@ -72,6 +85,25 @@ def test_undo_takes_the_entry_and_the_secret_away(world: ChangeWorld) -> None:
 
 def test_the_same_again_is_nothing_to_do(world: ChangeWorld) -> None:
     apply(world.shop(), plan_set(world.shop(), ASKED, nobody))
+    assert plan_set(world.shop(), ASKED, nobody).is_empty
+
+
+def test_what_the_file_says_and_prometheus_has_not_read_is_put_in_force(world: ChangeWorld) -> None:
+    apply(world.shop(), plan_set(world.shop(), ASKED, nobody))
+    # As if somebody had written the entry by hand, and never had it read.
+    world.prometheus.loaded = "global: {}\n"
+    plan = plan_set(world.shop(), ASKED, nobody)
+    assert (plan.edits, [step.means for step in plan.steps]) == ((), [Means.RELOAD])
+    assert Value("remote write to longterm", "", "is there") in plan.values
+    assert any("was edited since Prometheus read it" in one for one in plan.warnings)
+    apply(world.shop(), plan)
+    assert URL in world.prometheus.loaded
+    assert plan_set(world.shop(), ASKED, nobody).is_empty
+
+
+def test_what_nobody_asked_for_is_no_reason_to_reload(world: ChangeWorld) -> None:
+    apply(world.shop(), plan_set(world.shop(), ASKED, nobody))
+    world.files.texts[CONFIG] = world.files.texts[CONFIG].replace("{}", "{scrape_interval: 5s}")
     assert plan_set(world.shop(), ASKED, nobody).is_empty
 
 
@@ -218,8 +250,17 @@ def metrics(tried: float, *, failed: float = 0, retried: float = 0, sent: float 
     return "".join(f"prometheus_remote_storage_{name}{labels} {value}\n" for name, value in counted.items())
 
 
-def waited(world: ChangeWorld, before: str, after: Sequence[str], log: Sequence[str] = ()) -> tuple[str, float]:
+def waited(
+    world: ChangeWorld,
+    before: str,
+    after: Sequence[str],
+    log: Sequence[str] = (),
+    *,
+    reloaded: str = "2026-11-23T08:00Z",
+) -> tuple[str, float]:
     """(the error, seconds waited)."""
+    seconds = datetime.fromisoformat(reloaded).timestamp()
+    after = [f"prometheus_config_last_reload_success_timestamp_seconds {seconds}\n{one}" for one in after]
     prometheus = world.prometheus
     assert isinstance(prometheus, Counting)
     shop = world.shop()
@@ -233,10 +274,8 @@ def waited(world: ChangeWorld, before: str, after: Sequence[str], log: Sequence[
     return fare.error, shop.outside.clock.monotonic() - start
 
 
-def complaint(error: str) -> str:
-    return (
-        f'time=2026-11-23T09:29:09Z msg="Failed to send batch, retrying" remote_name=longterm url={URL} err="{error}"'
-    )
+def complaint(error: str, said: str = "Failed to send batch, retrying") -> str:
+    return f'time=2026-11-23T09:29:09Z msg="{said}" remote_name=longterm url={URL} err="{error}"'
 
 
 def test_it_waits_until_the_first_samples_are_taken(world: ChangeWorld) -> None:
@@ -275,6 +314,33 @@ def test_a_connection_that_is_refused_is_given_some_seconds_and_then_said(world:
     error, seconds = waited(world, "", [metrics(10, retried=10)], [complaint("connection refused")])
     assert error == "connection refused"
     assert 10 < seconds < 20
+
+
+def test_a_new_queue_that_is_refused_is_said_at_once_with_the_reason(world: ChangeWorld) -> None:
+    error, seconds = waited(world, "", [metrics(10, failed=10, sent=5)], [complaint("401", "non-recoverable error")])
+    assert (error, seconds < 5) == ("401", True)
+
+
+def test_what_was_logged_before_the_change_was_in_force_is_not_said_of_it(world: ChangeWorld) -> None:
+    """The person read the plan that mends a password, and Prometheus was refused once more meanwhile."""
+    refused = metrics(10, failed=10, sent=5)
+    log = [complaint("401", "non-recoverable error")]
+    error, _ = waited(
+        world, refused, [refused, refused, metrics(30, failed=10, sent=9)], log, reloaded="2026-11-23T09:29:30Z"
+    )
+    assert error == ""
+
+
+def test_what_was_on_its_way_when_the_password_was_mended_may_still_be_refused(world: ChangeWorld) -> None:
+    before = metrics(10, failed=10, sent=5)
+    late = metrics(20, failed=20, sent=7)
+    log = [complaint("401", "non-recoverable error")]
+    error, _ = waited(world, before, [before, late, late, metrics(30, failed=20, sent=9)], log)
+    assert error == ""
+    # Unlike one that is refused again and again.
+    again = [before, *(metrics(20 + n, failed=20 + n, sent=7 + n) for n in range(30))]
+    error, seconds = waited(world, before, again, log)
+    assert (error, 4 < seconds < 10) == ("401", True)
 
 
 def shown(world: ChangeWorld, answers: Sequence[str], *, seconds_ago: float) -> str:
