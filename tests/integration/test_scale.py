@@ -70,7 +70,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         shipped = held.enter_context(written_stack(tmp_path_factory.mktemp("scale"), "--receiver", "webhook"))
         heard = held.enter_context(listener(shipped.bridge))
         shipped.secret("secrets/alertmanager/webhook-url", heard.url("/webhook"))
-        made = Scene(shipped, heard, free_ports(1)[0])
+        made = Scene(shipped, heard, free_ports(6)[0])
         shipped.up()
         wait_until_well(shipped, but=USUAL)
         made.before = made.texts()
