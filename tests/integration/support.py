@@ -70,7 +70,7 @@ def eventually(check: Callable[[], None], *, within: float = 60) -> None:
     while True:
         try:
             return check()
-        except AssertionError:
+        except (AssertionError, OSError):
             if time.monotonic() >= deadline:
                 raise
             time.sleep(0.5)
