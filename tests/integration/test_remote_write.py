@@ -137,7 +137,12 @@ def test_samples_that_are_written_are_found_there(stack: Bed, storage: Storage, 
     assert ran.code == 0, ran
     assert the_remote(ran)["arrived"] > 0
     assert the_remote(ran)["failed"] == 0
-    wait_until(lambda: (storage.value('timestamp(up{job="prometheus"} == 1)') or 0) > began, "a sample that is right")
+
+    def is_there() -> bool:
+        at = storage.value('timestamp(up{job="prometheus"})') or 0
+        return at > began and storage.value('up{job="prometheus"}') == 1
+
+    wait_until(is_there, "a sample in VictoriaMetrics")
 
 
 def test_only_the_new_lines_are_in_the_file_and_the_password_in_one_of_its_own(
