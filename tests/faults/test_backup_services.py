@@ -125,7 +125,7 @@ def test_paused_prometheus_is_captured_live_and_stays_paused(
     with _down(small_stack, "prometheus", "pause"):
         began = time.monotonic()
         ran = small_monops.backup("prometheus", "--to", store, environment={"MONOPS_REACH": reach})
-        assert time.monotonic() - began < 60
+        assert time.monotonic() - began < 150
         assert source_record(store, ran.snapshot, "prometheus")["capture"] == "live"
         assert small_stack.states()["prometheus"] == "paused"
     small_stack.is_undisturbed(small_monops)
@@ -139,7 +139,7 @@ def test_prometheus_that_hangs_is_captured_live(small_stack: Stack, small_monops
         began = time.monotonic()
         ran = small_monops.backup("prometheus", "--to", store)
         print(f"with a hanging Prometheus the backup took {time.monotonic() - began:.1f} s")
-        assert time.monotonic() - began < 90
+        assert time.monotonic() - began < 170
     finally:
         os.kill(process, signal.SIGCONT)
     assert source_record(store, ran.snapshot, "prometheus")["capture"] == "live"
@@ -151,8 +151,7 @@ def test_prometheus_that_hangs_half_way(small_stack: Stack, small_monops: Monops
     """After its snapshot was begun: it is stored all the same, by whatever way, and removed."""
     store, process = tmp_path / "store", int(small_stack.inspect("prometheus")["State"]["Pid"])
     folder = small_stack.mountpoint("prometheus") / "snapshots"
-    backup = small_monops.start("backup", "prometheus", "--to", store)
-    wait_until(lambda: folder.is_dir() and any(folder.iterdir()), "the snapshot")
+    backup = _at_its_snapshot(small_monops, folder, store)
     os.kill(process, signal.SIGSTOP)
     try:
         # The snapshot may not be complete: then the answer comes only after a while.
@@ -164,6 +163,19 @@ def test_prometheus_that_hangs_half_way(small_stack: Stack, small_monops: Monops
     assert ran.code == 0, ran
     small_stack.is_undisturbed(small_monops)
     assert small_monops.run("verify", "--from", store).code == 0
+
+
+def _at_its_snapshot(monops: Monops, folder: Path, store: Path) -> subprocess.Popen[bytes]:
+    """A backup that is storing the server's snapshot now. On a busy machine it can pass unseen: then once more."""
+    for _ in range(5):
+        backup = monops.start("backup", "prometheus", "--to", store)
+        while backup.poll() is None:
+            if folder.is_dir() and any(folder.iterdir()):
+                return backup
+            time.sleep(0.01)
+        ran = monops.ended(backup)
+        assert ran.code == 0, ran
+    raise AssertionError("no snapshot of the server was ever seen")
 
 
 @pytest.mark.parametrize("reach", ["mountpoint", "archive"])

@@ -208,7 +208,7 @@ SCALED = {
 
 @pytest.mark.parametrize("moment", SCALED)
 def test_a_second_prometheus_is_there_as_a_whole_or_not_at_all(stack: Bed, moment: str) -> None:
-    words = ("--first-port", str(free_ports(1)[0]), "--yes")
+    words = ("--first-port", str(free_ports(6)[0]), "--yes")
     before = _texts(stack)
     killed(stack, moment, "scale", "set", "--shards", "1", "--replicas", "2", *words)
 
@@ -230,7 +230,7 @@ def test_a_second_prometheus_is_there_as_a_whole_or_not_at_all(stack: Bed, momen
 @pytest.mark.parametrize("moment", ["save:2:after", "make:1:after", "save:3:after"])
 def test_back_to_one_goes_on_where_it_was_killed(stack: Bed, moment: str) -> None:
     before = _texts(stack)
-    port = str(free_ports(1)[0])
+    port = str(free_ports(6)[0])
     scaled = stack.monops.run("scale", "set", "--shards", "1", "--replicas", "2", "--first-port", port, "--yes")
     assert scaled.code == 0, scaled
     killed(stack, moment, "scale", "set", "--shards", "1", "--replicas", "1", "--yes")

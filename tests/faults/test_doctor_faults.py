@@ -10,8 +10,12 @@ from tests.faults.doctor_fault_list import FAULTS, FULL_DISK
 from tests.faults.doctor_faults import Fault
 from tests.faults.doctor_ward import Ward
 from tests.integration.fixtures import engine_problem
+from tests.integration.shipped import TRUE_OF_THE_MACHINE
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
+
+#: Check and subject of what is true where the machine is busy in turn: its own alerts come and go.
+OF_THE_MACHINE = {("alerts.flapping", f"alert {name}") for name in TRUE_OF_THE_MACHINE}
 
 
 @pytest.fixture(scope="module")
@@ -23,8 +27,13 @@ def ward() -> Iterator[Ward]:
 
 
 def test_nothing_is_found_where_all_is_well(ward: Ward) -> None:
-    code, said = ward.doctor()
-    assert (said["findings"], said["unknown"]) == ([], [])
+    # A busy machine answers too late now and then, which is a fault of its own: what is wrong in doctor is wrong again.
+    for _ in range(3):
+        code, said = ward.doctor()
+        found = [one for one in said["findings"] if (one["check"], one["subject"]) not in OF_THE_MACHINE]
+        if (code, found, said["unknown"]) == (0, [], []):
+            break
+    assert (found, said["unknown"]) == ([], [])
     assert code == 0
 
 
@@ -33,7 +42,7 @@ def test_a_fault_is_named_with_its_cause_and_nothing_else(ward: Ward, fault: Fau
     if fault is FULL_DISK and not ward.scene.has_small_disk:
         pytest.skip("this machine has no device for a disk of its own")
     outcome = ward.outcome_of(fault)
-    if outcome.strange or not outcome.is_found:
+    if outcome.strange or not outcome.is_found or outcome.left:
         # On a busy machine an answer comes too late now and then, which is a fault of its own: what is wrong in doctor
         # is wrong the second time too.
         outcome = ward.outcome_of(fault)

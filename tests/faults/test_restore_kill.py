@@ -16,6 +16,8 @@ from tests.integration.web import answers, query
 pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.timeout(2400)]
 
 _MOMENTS = 30
+#: A scrape that began so long ago, in seconds, has been written.
+SETTLED = 6
 _SOURCES = ("prometheus", "grafana")
 _KEPT = ".monops-restore"
 
@@ -171,10 +173,11 @@ def test_a_signal_takes_everything_back_at_once(bed: Bed, phase: str, number: si
 def test_a_live_capture_is_restored_with_its_log(bed: Bed, tmp_path: Path) -> None:
     newest = 'count({__name__=~".+"})'
     # Each test before this one restarts Prometheus, maybe before it scraped anything.
-    wait_until(lambda: bool(query(bed.stack.prometheus, newest, time.time())), "a scrape of the last minutes")
-    bed.monops.backup("prometheus", "--capture", "live", "--to", tmp_path / "live")
-    at = time.time()
+    wait_until(lambda: bool(query(bed.stack.prometheus, newest, time.time() - SETTLED)), "a scrape of a while ago")
+    # What was scraped while the capture went on may be in it or not.
+    at = time.time() - SETTLED
     before = query(bed.stack.prometheus, newest, at)
+    bed.monops.backup("prometheus", "--capture", "live", "--to", tmp_path / "live")
 
     words = ("restore", "latest", "prometheus", "--in-place", "--yes", "--from", tmp_path / "live")
     ran = bed.monops.run(*words, as_json=False)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 import json
+import os
+import pty
 import secrets
+import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.integration.shipped import free_ports
-from tests.integration.support import Monops, Ran, docker
+from tests.integration.support import MONOPS, PATIENCE, Monops, Ran, docker
 
 from monops.stack.options import SAMPLE_IMAGES, SERVICES
 
@@ -106,6 +110,40 @@ class Bed:
     @property
     def _ours(self) -> tuple[str, str]:
         return ("--filter", f"label=com.docker.compose.project={self.name}")
+
+
+def changed_lines(before: str, after: str) -> list[str]:
+    """With their signs, as `diff` has them."""
+    found = difflib.ndiff(before.splitlines(), after.splitlines())
+    return [line for line in found if line.startswith(("- ", "+ "))]
+
+
+def typing(stack: Bed, keys: str, *words: str) -> tuple[int, str]:
+    """monops at a terminal: its exit code, and what it showed."""
+    master, slave = pty.openpty()
+    try:
+        process = subprocess.Popen(
+            [str(MONOPS), *words],
+            cwd=stack.root,
+            env=stack.monops.whole_environment({}),
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            start_new_session=True,
+        )
+        os.close(slave)
+        os.write(master, keys.encode())
+        shown = b""
+        while True:
+            try:
+                part = os.read(master, 4096)
+            except OSError:  # the other side is closed
+                part = b""
+            if not part:
+                return process.wait(PATIENCE), shown.decode()
+            shown += part
+    finally:
+        os.close(master)
 
 
 @contextmanager

@@ -56,12 +56,24 @@ services:
 """
 
 
-def wait_until(happened: Callable[[], bool], what: str, *, within: float = PATIENCE) -> None:
+def wait_until(happened: Callable[[], bool], what: str, *, within: float = PATIENCE, pause: float = 0.05) -> None:
     """Ask again and again until `happened`; fails with `what` after `within` seconds."""
     deadline = time.monotonic() + within
     while not happened():
         assert time.monotonic() < deadline, f"{what}: not within {within:.0f} s"
-        time.sleep(0.05)
+        time.sleep(pause)
+
+
+def eventually(check: Callable[[], None], *, within: float = 60) -> None:
+    """`check` asserts what is true but for a moment of a busy machine; its last failure is raised after `within` s."""
+    deadline = time.monotonic() + within
+    while True:
+        try:
+            return check()
+        except (AssertionError, OSError):
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(0.5)
 
 
 def command(*words: str | Path, environment: Mapping[str, str] | None = None, stdin: bytes | None = None) -> str:

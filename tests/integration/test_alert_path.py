@@ -79,7 +79,7 @@ def test_a_silence_is_named_as_the_place_where_it_was_lost(shipped: Shipped) -> 
 
 def test_a_receiver_that_nobody_answers_for_is_the_notifications_loss(shipped: Shipped) -> None:
     (other,) = free_ports(1)
-    ran = shipped.monops.run("alerts", "test", "--listen", f"{shipped.bridge}:{other}", "--wait", "4", as_json=False)
+    ran = shipped.monops.run("alerts", "test", "--listen", f"{shipped.bridge}:{other}", "--wait", "15", as_json=False)
     assert ran.code == 4, ran
     assert "lost at: notification" in ran.stdout
 
@@ -99,7 +99,7 @@ def test_a_prometheus_that_knows_no_alertmanager_is_where_it_is_lost(shipped: Sh
     with shipped.as_it_was("prometheus.yml"):
         shipped.rewrite("prometheus.yml", "targets: [alertmanager:9093]", "targets: []")
         shipped.reload(shipped.prometheus)
-        ran = shipped.monops.run(*words(shipped, "--from-prometheus", "--wait", "8"))
+        ran = shipped.monops.run(*words(shipped, "--from-prometheus", "--wait", "20"))
         assert ran.code == 4, ran
         assert links(ran.stdout) == {"rule": True, "evaluation": True, "discovery": False}
     shipped.reload(shipped.prometheus)

@@ -8,6 +8,7 @@ import shutil
 import signal
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ from tests.integration.restored import (
     unpack,
 )
 from tests.integration.support import Monops, Stack, some_blocks, source_record, wait_until
-from tests.integration.web import fetch, query
+from tests.integration.web import answers, fetch, query
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
@@ -53,7 +54,8 @@ def test_restored_prometheus_answers_the_same(
     times = block_times(store, ran.snapshot)
     restored = unpack(store, ran.snapshot, "prometheus", tmp_path / "restored")
     analyze(restored, [block["ulid"] for block in record["blocks"]])
-    wait_until(lambda: bool(query(stack.prometheus, "up", time.time())), "Prometheus after the backup")
+    wait_until(lambda: answers(f"{stack.prometheus}/-/ready"), "Prometheus after the backup")
+    wait_until(lambda: bool(query(stack.prometheus, "up", time.time())), "a scrape after the backup")
     with booted(restored) as url:
         answers_alike(stack.prometheus, url, times)
         assert blocks_loaded(url) == len(record["blocks"])
@@ -133,5 +135,8 @@ def test_blocks_deleted_while_they_are_held_open_are_stored_whole(tmp_path: Path
 
 
 def _holds(descriptors: Path, count: int) -> bool:
-    found = [os.readlink(path) for path in list(descriptors.iterdir()) if path.exists()]
+    found = []
+    for path in list(descriptors.iterdir()):
+        with suppress(OSError):  # closed meanwhile
+            found.append(os.readlink(path))
     return sum(name.endswith("/index") for name in found) == count

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import time
@@ -57,8 +58,8 @@ def test_grafana_is_captured_of_one_moment_while_it_writes(grafana: Stack, tmp_p
         assert after["writes"] > before
         assert after["locked"] == 0
         gaps.append(float(after["longest_gap_ms"]))
-        if reach == "archive":
-            limit = max(limit, 2 * _engine_copy_ms(grafana))
+        quickest = 2 * _engine_copy_ms(grafana) if reach == "archive" else 2 * _copy_ms(volume, tmp_path) + 200
+        limit = max(limit, quickest)
     mode = _journal_mode(volume / "grafana.db")
     print(f"longest gap, {reach}, {mode}: {gaps} ms, allowed {limit:.0f}, load {os.getloadavg()[0]:.1f}")
     assert min(gaps) <= limit
@@ -112,6 +113,15 @@ def test_a_database_in_an_exclusive_transaction_is_still_captured(grafana: Stack
     assert ran.code == 0, ran
     restored = unpack(store, ran.snapshot, "grafana", tmp_path / "restored")
     assert breaches(restored / "grafana.db") == []
+
+
+def _copy_ms(volume: Path, to: Path) -> float:
+    """How long a plain copy of the database takes, on this machine and right now: Grafana stands still for one."""
+    began = time.monotonic()
+    shutil.copyfile(volume / "grafana.db", to / "copy.db")
+    seconds = time.monotonic() - began
+    (to / "copy.db").unlink()
+    return seconds * 1000
 
 
 def _engine_copy_ms(grafana: Stack) -> float:

@@ -9,8 +9,18 @@ from pathlib import Path
 
 import pytest
 from tests.integration.restored import analyze, unpack
-from tests.integration.support import TESTBED, Monops, Stack, command, docker, running_stack, some_blocks, source_record
-from tests.integration.web import fetch
+from tests.integration.support import (
+    TESTBED,
+    Monops,
+    Stack,
+    command,
+    docker,
+    running_stack,
+    some_blocks,
+    source_record,
+    wait_until,
+)
+from tests.integration.web import answers, fetch
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
@@ -89,6 +99,8 @@ def test_an_image_without_a_shell_is_read_through_the_engine(odd_stack: Stack, t
             "run", "-d", "--name", name, "--user", "65534", "--volume", f"{name}:/prometheus",
             "--publish", "127.0.0.1:0:9090", *labels, image, "/bin/prometheus", *flags,
         )  # fmt: skip
+        address = docker("port", name, "9090/tcp").splitlines()[0]
+        wait_until(lambda: answers(f"http://{address}/-/ready"), "Prometheus")
         monops, store = Monops(tmp_path / "monops", name, {"MONOPS_REACH": "archive"}), tmp_path / "store"
         ran = monops.backup("prometheus", "--to", store)
         assert ran.source("prometheus")["capture"] == "live"

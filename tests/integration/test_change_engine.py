@@ -25,7 +25,7 @@ from monops.ops.workshop import Workshop
 
 pytestmark = pytest.mark.engine
 
-WITHIN = timedelta(seconds=60)
+WITHIN = timedelta(seconds=180)
 MIB = 2**20
 
 

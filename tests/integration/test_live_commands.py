@@ -15,13 +15,10 @@ from typing import Any
 import pytest
 from tests.integration.fixtures import engine_problem
 from tests.integration.shipped import Shipped, wait_until_well, written_stack
-from tests.integration.support import Ran, docker, wait_until
+from tests.integration.support import Ran, docker, eventually, wait_until
 from tests.integration.web import answers
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
-
-#: What may be true of the machine that the tests run on, and is no fault of the stack.
-TRUE_OF_THE_MACHINE = ("HighCpuUsage", "HighMemoryUsage", "DiskSpaceLow")
 
 #: Of the stack and the sample application.
 TARGETS = 13
@@ -35,7 +32,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shipped]:
     with written_stack(tmp_path_factory.mktemp("live")) as shipped:
         shipped.up()
         wait_until(lambda: len(shipped.asked("up == 1")) >= TARGETS, "every target")
-        wait_until_well(shipped, but=TRUE_OF_THE_MACHINE)
+        wait_until_well(shipped)
         yield shipped
 
 
@@ -56,18 +53,28 @@ def started_at(stack: Shipped) -> str:
 
 
 def test_every_target_of_the_stack_is_up(stack: Shipped) -> None:
-    ran = stack.monops.run("targets", as_json=False)
-    assert ran.code == 0, ran
-    assert ["browser-workers", "browser-worker-1:9090", "up"] in rows(ran)
-    assert ran.stdout.splitlines()[-1] == f"{len(rows(ran))} targets: {len(rows(ran))} up"
+    def are_up() -> None:
+        ran = stack.monops.run("targets", as_json=False)
+        assert ran.code == 0, ran
+        assert ["browser-workers", "browser-worker-1:9090", "up"] in rows(ran)
+        assert ran.stdout.splitlines()[-1] == f"{len(rows(ran))} targets: {len(rows(ran))} up"
+
+    eventually(are_up)
 
 
 def test_a_target_is_scraped_within_seconds_and_gone_within_seconds_without_a_restart(stack: Shipped) -> None:
     before, file = started_at(stack), stack.folder / "targets" / "api-gateway.yml"
     text = file.read_bytes()
-    begun = time.monotonic()
-    ran = stack.monops.run("targets", "add", "api-gateway", "quota-tracker:9090", "--label", "zone=eu", as_json=False)
-    assert time.monotonic() - begun < 20
+    target, patience = ("api-gateway", "quota-tracker:9090"), ("--wait", "60")
+    for _ in range(3):
+        begun = time.monotonic()
+        ran = stack.monops.run("targets", "add", *target, *patience, "--label", "zone=eu", as_json=False)
+        # A few seconds on an idle machine.
+        assert time.monotonic() - begun < 60
+        if "deadline exceeded" not in ran.stdout:
+            break
+        # Its very first scrape came too late, as told: then another first one.
+        assert stack.monops.run("targets", "remove", *target, *patience).code == 0
     assert (ran.code, ran.stdout.splitlines()) == (
         0,
         [f"quota-tracker:9090 is in {file.relative_to(stack.monops.folder)}", "Prometheus scrapes it: up"],
@@ -75,10 +82,10 @@ def test_a_target_is_scraped_within_seconds_and_gone_within_seconds_without_a_re
     wait_until(lambda: bool(stack.asked('up{job="api-gateway", instance="quota-tracker:9090", zone="eu"} == 1')), "it")
     assert file.read_bytes().startswith(text)
 
-    again = stack.monops.run("targets", "add", "api-gateway", "quota-tracker:9090", as_json=False)
+    again = stack.monops.run("targets", "add", *target, as_json=False)
     again.is_one_error(2, "quota-tracker:9090 is in targets/api-gateway.yml already")
 
-    ran = stack.monops.run("targets", "remove", "api-gateway", "quota-tracker:9090")
+    ran = stack.monops.run("targets", "remove", *target, *patience)
     assert (ran.code, ran.result["target"]) == (0, None)
     assert file.read_bytes() == text
     wait_until(lambda: not stack.asked('up{job="api-gateway", instance="quota-tracker:9090"}'), "its end")
@@ -90,12 +97,19 @@ def test_a_target_that_nobody_is_behind_is_added_and_told(stack: Shipped) -> Non
         ran = stack.monops.run("targets", "add", "browser-workers", "browser-worker-77:9090")
         assert ran.code == 3
         assert ran.result["target"]["health"] == "down"
-        assert "lookup browser-worker-77" in ran.result["target"]["last_error"]
-        shown = stack.monops.run("targets", as_json=False)
-        assert shown.code == 4
-        assert any(row[:3] == ["browser-workers", "browser-worker-77:9090", "down"] for row in rows(shown))
+
+        def is_told() -> None:
+            # A name server that is slow to answer is a cause of its own, but for one scrape.
+            listed = stack.monops.run("targets").result["targets"]
+            (found,) = (one for one in listed if one["instance"] == "browser-worker-77:9090")
+            assert "lookup browser-worker-77" in (found["last_error"] or "")
+            shown = stack.monops.run("targets", as_json=False)
+            assert shown.code == 4
+            assert any(row[:3] == ["browser-workers", "browser-worker-77:9090", "down"] for row in rows(shown))
+
+        eventually(is_told)
         assert stack.monops.run("targets", "remove", "browser-workers", "browser-worker-77:9090").code == 0
-    wait_until_well(stack, but=TRUE_OF_THE_MACHINE)
+    wait_until_well(stack)
 
 
 def test_an_unknown_job_and_an_unknown_target_are_answered_with_the_nearest(stack: Shipped) -> None:
@@ -180,34 +194,44 @@ def test_the_watchdog_always_fires_and_both_know_it(stack: Shipped) -> None:
 
 
 def test_an_instant_query_shows_every_target_that_is_up(stack: Shipped) -> None:
-    ran = stack.monops.run("query", 'up{job="browser-workers"}', as_json=False)
-    assert (ran.code, ran.stderr) == (0, "")
-    assert rows(ran) == [
-        ["up", "browser-worker-1:9090", "browser-workers", "1"],
-        ["up", "browser-worker-2:9090", "browser-workers", "1"],
-    ]
-    ran = stack.monops.run("query", "up")
-    assert {"prometheus", "grafana", "alertmanager", "node", "cadvisor", "redis", "api-gateway"} <= labels(ran, "job")
-    assert {series["points"][0][1] for series in ran.result["series"]} == {"1"}
+    def are_shown() -> None:
+        ran = stack.monops.run("query", 'up{job="browser-workers"}', as_json=False)
+        assert (ran.code, ran.stderr) == (0, "")
+        assert rows(ran) == [
+            ["up", "browser-worker-1:9090", "browser-workers", "1"],
+            ["up", "browser-worker-2:9090", "browser-workers", "1"],
+        ]
+        ran = stack.monops.run("query", "up")
+        jobs = labels(ran, "job")
+        assert {"prometheus", "grafana", "alertmanager", "node", "cadvisor", "redis", "api-gateway"} <= jobs
+        assert {series["points"][0][1] for series in ran.result["series"]} == {"1"}
+
+    eventually(are_shown)
 
 
 def test_a_range_query_shows_how_it_went(stack: Shipped) -> None:
     wait_until(lambda: bool(stack.asked("requests_total offset 10s")), "ten seconds of requests")
-    ran = stack.monops.run("query", "sum(requests_total)", "--range", "10s", "--step", "2s")
-    (series,) = ran.result["series"]
-    assert ran.result["type"] == "matrix"
-    times = [at for at, _ in series["points"]]
-    assert [round(later - earlier, 3) for earlier, later in itertools.pairwise(times)] == [2.0] * 5
-    counted = [float(value) for _, value in series["points"]]
-    assert counted == sorted(counted)
-    assert counted[0] < counted[-1]
+    words = ("query", "sum(requests_total)", "--range", "10s", "--step", "2s")
 
-    shown = stack.monops.run("query", "sum(requests_total)", "--range", "10s", "--step", "2s", as_json=False)
-    (row,) = rows(shown)
-    assert float(row[0]) < float(row[1])
-    assert row[4][0] == "▁"
-    assert row[4][-1] == "█"
-    assert shown.stdout.splitlines()[-1].endswith("every 2s")
+    def is_shown() -> None:
+        """A scrape that came too late leaves a worker out, and the sum falls: for as long as the range goes back."""
+        ran = stack.monops.run(*words)
+        (series,) = ran.result["series"]
+        assert ran.result["type"] == "matrix"
+        times = [at for at, _ in series["points"]]
+        assert [round(later - earlier, 3) for earlier, later in itertools.pairwise(times)] == [2.0] * 5
+        counted = [float(value) for _, value in series["points"]]
+        assert counted == sorted(counted)
+        assert counted[0] < counted[-1]
+
+        shown = stack.monops.run(*words, as_json=False)
+        (row,) = rows(shown)
+        assert float(row[0]) < float(row[1])
+        assert row[4][0] == "▁"
+        assert row[4][-1] == "█"
+        assert shown.stdout.splitlines()[-1].endswith("every 2s")
+
+    eventually(is_shown)
 
 
 def test_scalars_and_strings_are_answered_too(stack: Shipped) -> None:
@@ -272,15 +296,15 @@ def test_without_prometheus_nothing_can_be_asked_and_the_remedy_is_the_way_back(
         with stopped(stack, "alertmanager"):
             stack.monops.run("alerts", "list", as_json=False).is_one_error(10, f"{name} is exited")
     assert stack.monops.run("query", "up").code == 0
-    wait_until_well(stack, but=TRUE_OF_THE_MACHINE)
+    wait_until_well(stack)
 
 
 # --- what a backup tells ---------------------------------------------------------------------------
 
 
 def told(stack: Shipped, metric: str, destination: Path | str) -> dict[str, float]:
-    """Source -> value, as Prometheus has it."""
-    found = stack.asked(f'monops_backup_{metric}{{destination="{destination}"}}')
+    """Source -> value, as Prometheus has it of the last scrape that was not late."""
+    found = stack.asked(f'last_over_time(monops_backup_{metric}{{destination="{destination}"}}[10s])')
     return {json.loads(series).get("source", ""): float(value) for series, value in found}
 
 
@@ -288,20 +312,30 @@ def test_a_backup_tells_prometheus_when_how_long_and_how_much(stack: Shipped, tm
     to, second, since = tmp_path / "to", tmp_path / "second", time.time()
     stack.monops.backup("--to", to, "--to", second)
     sources = {"prometheus", "grafana", "alertmanager", "config"}
-    for destination in (to, second):
-        wait_until(lambda to=destination: set(told(stack, "last_run_success", to)) == sources, "the metrics")  # type: ignore[misc]
-        assert set(told(stack, "last_run_success", destination).values()) == {1}
-        for metric in ("last_success_timestamp_seconds", "last_run_timestamp_seconds"):
-            assert all(since <= at <= time.time() for at in told(stack, metric, destination).values())
-        assert 0 < told(stack, "last_duration_seconds", destination)[""] < 120
-        assert min(told(stack, "last_size_bytes", destination).values()) > 0
-        assert set(told(stack, "last_stored_bytes", destination)) == sources
+
+    def are_told() -> None:
+        for destination in (to, second):
+            found = told(stack, "last_run_success", destination)
+            assert found == dict.fromkeys(sources, 1)
+            for metric in ("last_success_timestamp_seconds", "last_run_timestamp_seconds"):
+                found = told(stack, metric, destination)
+                assert set(found) == sources
+                assert all(since <= at <= time.time() for at in found.values())
+            found = told(stack, "last_duration_seconds", destination)
+            assert set(found) == {""}
+            assert 0 < found[""] < 120
+            found = told(stack, "last_size_bytes", destination)
+            assert set(found) == sources
+            assert min(found.values()) > 0
+            assert set(told(stack, "last_stored_bytes", destination)) == sources
+
+    eventually(are_told)
 
 
 def test_a_backup_that_fails_is_told_and_its_last_success_stays(stack: Shipped, tmp_path: Path) -> None:
     to, good, since = tmp_path / "to", tmp_path / "good", time.time()
     stack.monops.backup("grafana", "--to", to)
-    wait_until(lambda: bool(told(stack, "last_run_success", to)), "the metrics")
+    wait_until(lambda: bool(told(stack, "last_success_timestamp_seconds", to)), "the metrics")
     succeeded = told(stack, "last_success_timestamp_seconds", to)
     assert set(succeeded) == {"grafana"}
 
@@ -312,8 +346,12 @@ def test_a_backup_that_fails_is_told_and_its_last_success_stays(stack: Shipped, 
     assert ran.code == 3, ran
     wait_until(lambda: told(stack, "last_run_success", to) == {"grafana": 0}, "the failure")
     wait_until(lambda: told(stack, "last_run_success", good) == {"grafana": 1}, "the other's success")
-    assert told(stack, "last_success_timestamp_seconds", to) == succeeded
-    assert told(stack, "last_run_timestamp_seconds", to)["grafana"] > succeeded["grafana"] > since
+
+    def are_told() -> None:
+        assert told(stack, "last_success_timestamp_seconds", to) == succeeded
+        assert told(stack, "last_run_timestamp_seconds", to).get("grafana", 0) > succeeded["grafana"] > since
+
+    eventually(are_told)
     wait_until(lambda: (alert(stack, "BackupFailed") or {}).get("state") == "firing", "the alert")
     found = alert(stack, "BackupFailed")
     assert found is not None
