@@ -51,9 +51,10 @@ class Mended:
 def mended(command: str, said: str) -> Mended:
     """From what amtool or promtool said of a change by `receivers set` or `remote-write set`; of other commands, which
     have no option for a setting, their help."""
+    found = _UNKNOWN.search(said)
     if not _takes_settings(command):
-        return Mended(setting="", command=_help(command))
-    if (found := _UNKNOWN.search(said)) is not None:
+        return Mended(setting="" if found is None else found[1], command=_help(command))
+    if found is not None:
         return _unknown(command, found[1])
     found, like = _NO_VALUE.search(said), ""
     if found is not None:

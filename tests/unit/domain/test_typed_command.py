@@ -73,7 +73,7 @@ REMOTE, TELEGRAM = "monops remote-write set http://x/", "monops receivers set te
         (REMOTE, "one of api_key or api_key_file", "api_key", f"{REMOTE} --set api_key_file=/run/secrets/FILE"),
         (REMOTE, "missing url", "url", "monops remote-write set --help"),
         ("monops undo 3", "missing bot_token or bot_token_file", "", "monops undo 3 --help"),
-        ("monops retention set --time 3d", "field what not found in type x", "", "monops retention set --help"),
+        ("monops retention set --time 3d", "field what not found in type x", "what", "monops retention set --help"),
         (
             "monops --project p receivers set telegram",
             "missing bot_token",
