@@ -36,6 +36,8 @@ _AUTHORITIES = (
 #: In one container: a command line has an end, and so has the patience.
 _AT_ONCE, _SIDE_BY_SIDE = 300, 60
 _NOBODY = "65534:65534"
+#: Seconds for Python to start and to end on a machine that is busy.
+_STARTING = 15.0
 
 
 class _CannotEnter(Exception):
@@ -111,15 +113,16 @@ def _network_of(pid: int, container_id: str) -> Iterator[int | None]:
 
 def _worked(document: Mapping[str, Any], descriptors: tuple[int, ...], count: int) -> dict[str, Probed]:
     """What the worker found. Raises _CannotEnter."""
-    patience = (ANSWER_WITHIN + 4 * CONNECT_WITHIN) * (1 + count // 100)
+    within = (ANSWER_WITHIN + 4 * CONNECT_WITHIN) * (1 + count // 100)
     try:
         done = subprocess.run(
             # -P: nothing of the current folder is imported, which root runs in.
             [sys.executable, "-P", "-m", "monops.edges.probe_worker"],
-            input=json.dumps(document).encode(),
+            input=json.dumps({**document, "within": within}).encode(),
             capture_output=True,
             pass_fds=descriptors,
-            timeout=patience,
+            # It ends by itself: what is added is for its start.
+            timeout=within + _STARTING,
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
