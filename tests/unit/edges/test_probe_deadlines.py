@@ -14,10 +14,15 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from tests.fakes.fake_outside import FakeMachine
 from tests.unit.edges.test_probe_worker import _certificate as certificate_in
 
-from monops.domain.probing import Probed, Task
+from monops.checks._healthy import container, target
+from monops.domain.errors import EngineUnreachable
+from monops.domain.probing import Probed, Task, seen
 from monops.edges import probe as edge
+from monops.edges.docker_reader import DockerReader
+from monops.edges.probe import NetworkProber, read_back
 from monops.edges.probe_dns import NotResolved, Resolver, config_of
 from monops.edges.probe_worker import probe, probe_all
 
@@ -233,3 +238,42 @@ def test_the_process_ends_in_its_time_with_what_it_has(monkeypatch: pytest.Monke
         document = {"namespace": None, "resolv": "", "hosts": HERE, "tasks": tasks}
         found = edge._worked(document, (), len(tasks))
     assert {url: one.samples for url, one in found.items()} == {well: 1}
+
+
+# --- by a container ------------------------------------------------------------------------------
+
+
+def test_what_a_container_answered_is_kept_where_the_next_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    scripts: list[str] = []
+
+    def ran(_self: object, _prometheus: object, image: str, script: str) -> str | None:
+        if image == "bare":
+            return None
+        scripts.append(script)
+        if len(scripts) > 1:
+            raise EngineUnreachable("no Docker engine answers", remedy="docker info")
+        return "@ 0 3 0\n  HTTP/1.1 200 OK\n=\na 1\n"
+
+    monkeypatch.setattr(edge, "_AT_ONCE", 1)
+    monkeypatch.setattr(edge._HelperContainer, "_images", lambda *_: ["bare", "busybox"])
+    monkeypatch.setattr(edge._HelperContainer, "_ran", ran)
+    monkeypatch.setattr(DockerReader, "shares_host", False)
+    tasks = [Task(url=f"http://t{number}/metrics") for number in range(3)]
+    probing = NetworkProber({}, FakeMachine()).probe(container("prometheus"), tasks)
+    assert (probing.way, set(probing.found)) == ("container", {tasks[0].url})
+    assert probing.why_not.endswith("; and no Docker engine answers")
+    assert len(scripts) == 2
+
+
+@pytest.mark.parametrize(
+    ("said", "dns", "says"),
+    [
+        ("Connecting to t0 (10.0.0.7:80)\nwget: download timed out", "ok", ": the connection or the page"),
+        ("", "", ": its name server, the connection or the page"),
+    ],
+)
+def test_of_a_timeout_of_wget_no_step_is_told_that_it_did_not_tell(said: str, dns: str, says: str) -> None:
+    task = Task(url="http://t0/metrics")
+    found = read_back(f"@ 0 0 143\n{said}\n=\n\n", [task])[task.url]
+    assert (found.dns, found.tcp, found.http, found.stage) == (dns, "", "timeout", "http")
+    assert seen(target("t", "t0", "t0"), found).endswith(says)
