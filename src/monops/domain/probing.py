@@ -224,6 +224,9 @@ def _unconnected(task: Task, address: str, probed: Probed) -> str:
 
 
 def _unanswered(task: Task, address: str, probed: Probed) -> str:
+    if probed.http == "timeout" and not probed.tcp:
+        silent = "the connection or the page" if probed.dns else "its name server, the connection or the page"
+        return f"{address} does not answer in time ({_waited(probed)}): {silent}"
     if probed.http == "timeout":
         return f"{address} takes the connection, and does not answer in time ({_waited(probed)})"
     if probed.http == "not_http":

@@ -36,6 +36,8 @@ _AUTHORITIES = (
 #: In one container: a command line has an end, and so has the patience.
 _AT_ONCE, _SIDE_BY_SIDE = 300, 60
 _NOBODY = "65534:65534"
+#: Seconds for Python to start and to end on a machine that is busy.
+_STARTING = 15.0
 
 
 class _CannotEnter(Exception):
@@ -60,7 +62,8 @@ class NetworkProber:
         except EngineError as error:
             entering = error.message
         try:
-            return Probing(way="container", found=self._helper.probe(prometheus, tasks), why_not=entering)
+            found, cut_short = self._helper.probe(prometheus, tasks)
+            return Probing(way="container", found=found, why_not="; and ".join(filter(None, (entering, cut_short))))
         except MonopsError as error:
             return Probing(
                 way="",
@@ -111,15 +114,16 @@ def _network_of(pid: int, container_id: str) -> Iterator[int | None]:
 
 def _worked(document: Mapping[str, Any], descriptors: tuple[int, ...], count: int) -> dict[str, Probed]:
     """What the worker found. Raises _CannotEnter."""
-    patience = (ANSWER_WITHIN + 4 * CONNECT_WITHIN) * (1 + count // 100)
+    within = (ANSWER_WITHIN + 4 * CONNECT_WITHIN) * (1 + count // 100)
     try:
         done = subprocess.run(
             # -P: nothing of the current folder is imported, which root runs in.
             [sys.executable, "-P", "-m", "monops.edges.probe_worker"],
-            input=json.dumps(document).encode(),
+            input=json.dumps({**document, "within": within}).encode(),
             capture_output=True,
             pass_fds=descriptors,
-            timeout=patience,
+            # It ends by itself: what is added is for its start.
+            timeout=within + _STARTING,
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
@@ -154,21 +158,30 @@ class _HelperContainer(DockerClient):
         super().__init__(environment)
         self._machine = machine
 
-    def probe(self, prometheus: SeenContainer, tasks: Sequence[Task]) -> dict[str, Probed]:
-        """Raises EngineError where no image has what it takes."""
+    def probe(self, prometheus: SeenContainer, tasks: Sequence[Task]) -> tuple[dict[str, Probed], str]:
+        """(what answered, why the rest was not asked). Raises EngineError where nothing could be asked."""
         found: dict[str, Probed] = {}
-        image = ""
+        images: Sequence[str] = ()
         for at in range(0, len(tasks), _AT_ONCE):
             part = list(tasks[at : at + _AT_ONCE])
-            for one in (image,) if image else self._images(prometheus):
-                output = self._ran(prometheus, one, script_of(part))
-                if output is not None:
-                    image = one
-                    found |= read_back(output, part)
-                    break
-            else:
-                raise EngineError("no image that is here has a shell and wget", remedy="docker pull busybox")
-        return found
+            try:
+                images = images or self._images(prometheus)
+                image, output = self._first_that_can(prometheus, images, script_of(part))
+            except EngineError as error:
+                if not found:
+                    raise
+                return found, error.message
+            images = (image,)
+            found |= read_back(output, part)
+        return found, ""
+
+    def _first_that_can(self, prometheus: SeenContainer, images: Sequence[str], script: str) -> tuple[str, str]:
+        """(image, what the script printed in it). Raises EngineError."""
+        for image in images:
+            output = self._ran(prometheus, image, script)
+            if output is not None:
+                return image, output
+        raise EngineError("no image that is here has a shell and wget", remedy="docker pull busybox")
 
     def _images(self, prometheus: SeenContainer) -> list[str]:
         """Prometheus's own, then those whose name promises a shell."""
@@ -280,7 +293,9 @@ def _told(said: str, beginning: str, samples: int, code: str) -> Probed:
             return Probed(**{"dns": "ok", **meaning})
     # Without a connection wget only waits: which of the two it was is not told.
     if code in ("124", "143") or "timed out" in said:
-        return Probed(dns="ok", tcp="ok", http="timeout", error="no answer in time")
+        # It says where it connects to as soon as it has the address.
+        has_address = re.search(r"^connecting to", said, re.IGNORECASE | re.MULTILINE)
+        return Probed(dns="ok" if has_address else "", http="timeout", error="no answer in time")
     if code == "0":
         return Probed(dns="ok", tcp="ok", http="not_http", error="not HTTP", beginning=beginning)
     last = said.strip().rpartition("\n")[2]

@@ -7,25 +7,32 @@ Source: RFC 1035; resolv.conf(5); golang/go, src/net/dnsclient_unix.go, src/net/
 
 from __future__ import annotations
 
-import contextlib
+import math
 import secrets
 import socket
 import struct
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from monops.domain.address import is_address
+from monops.edges.probe_deadline import TimedConnection, left
 
 _A, _AAAA, _IN = 1, 28, 1
 #: Bits of the header: recursion desired; cut off.
 _RECURSION, _TRUNCATED = 0x0100, 0x0200
 _NO_SUCH_NAME = 3
 _SERVERS, _LONGEST = 3, 253
+_NO_TIME = "no name server answers in time"
 
 
 class NotResolved(Exception):
     """The name has no address, in the words of Go's resolver: `no such host`."""
+
+
+class _OutOfTime(NotResolved):
+    """Whoever asked had no more time: of the name that says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,24 +106,34 @@ class Resolver:
         self._locks: dict[str, threading.Lock] = {}
         self._known: dict[str, tuple[str, ...] | NotResolved] = {}
 
-    def addresses(self, name: str) -> tuple[str, ...]:
-        """IPv4 first. Raises NotResolved."""
+    def addresses(self, name: str, deadline: float = math.inf) -> tuple[str, ...]:
+        """IPv4 first. `deadline`: by the monotonic clock. Raises NotResolved."""
         if is_address(name):
             return (name,)
         with self._guard:
             lock = self._locks.setdefault(name, threading.Lock())
-        with lock:
-            if name not in self._known:
-                try:
-                    self._known[name] = self._resolved(name)
-                except NotResolved as error:
-                    self._known[name] = error
-        found = self._known[name]
+        if not lock.acquire(timeout=min(max(0.0, deadline - time.monotonic()), threading.TIMEOUT_MAX)):
+            raise _OutOfTime(_NO_TIME)
+        try:
+            found = self._known.get(name)
+            if found is None:
+                found = self._known[name] = self._result(name, deadline)
+        finally:
+            lock.release()
         if isinstance(found, NotResolved):
             raise NotResolved(str(found))
         return found
 
-    def _resolved(self, name: str) -> tuple[str, ...]:
+    def _result(self, name: str, deadline: float) -> tuple[str, ...] | NotResolved:
+        """What holds for everyone who asks for the name. Raises _OutOfTime: the next may have more time."""
+        try:
+            return self._resolved(name, deadline)
+        except _OutOfTime:
+            raise
+        except NotResolved as error:
+            return error
+
+    def _resolved(self, name: str, deadline: float) -> tuple[str, ...]:
         listed = self._config.hosts.get(name.rstrip(".").lower())
         if listed:
             return tuple(sorted(listed, key=lambda one: ":" in one))
@@ -125,21 +142,23 @@ class Resolver:
             found = list[str]()
             for kind in (_A, _AAAA):
                 try:
-                    found += self._asked(whole, kind)
+                    found += self._asked(whole, kind, deadline)
                 except NotResolved as error:
                     if found:
                         break
                     if str(error) == "no such host":
                         break  # of one kind is of every kind
+                    if isinstance(error, _OutOfTime):
+                        raise
                     worst = str(error)
                     break
             if found:
                 return tuple(dict.fromkeys(found))
         raise NotResolved(worst)
 
-    def _asked(self, name: str, kind: int) -> tuple[str, ...]:
+    def _asked(self, name: str, kind: int, deadline: float) -> tuple[str, ...]:
         """Each name server in turn, as often as the file says. () for a name without an address of this kind."""
-        said = "no name server answers"
+        said = _NO_TIME
         try:
             question = query(name, kind, secrets.randbelow(1 << 16))
         except ValueError:
@@ -147,10 +166,12 @@ class Resolver:
         for _ in range(self._config.attempts):
             for server in self._config.servers:
                 try:
-                    code, addresses = self._answer(server, question, kind)
+                    code, addresses = self._answer(server, question, kind, deadline)
                 except (OSError, ValueError) as error:
                     timed_out = isinstance(error, TimeoutError)
-                    said = f"the name server {server} {'does not answer' if timed_out else f'fails: {error}'}"
+                    said = f"the name server {server} {'does not answer in time' if timed_out else f'fails: {error}'}"
+                    if time.monotonic() >= deadline:
+                        raise _OutOfTime(said) from None
                     continue
                 if code == _NO_SUCH_NAME:
                     raise NotResolved("no such host")
@@ -159,29 +180,28 @@ class Resolver:
                 said = f"server misbehaving ({server} answers with code {code})"
         raise NotResolved(said)
 
-    def _answer(self, server: str, question: bytes, kind: int) -> tuple[int, tuple[str, ...]]:
+    def _answer(self, server: str, question: bytes, kind: int, deadline: float) -> tuple[int, tuple[str, ...]]:
         family = socket.AF_INET6 if ":" in server else socket.AF_INET
-        patience = min(self._config.timeout, self._within)
+        until = min(deadline, time.monotonic() + min(self._config.timeout, self._within))
         with socket.socket(family, socket.SOCK_DGRAM) as udp:
-            udp.settimeout(patience)
+            udp.settimeout(left(until))
             udp.connect((server, self._port))
             udp.send(question)
-            while True:
-                answer = udp.recv(65535)
-                if answer[:2] == question[:2]:
-                    break
+            while (answer := udp.recv(65535))[:2] != question[:2]:
+                udp.settimeout(left(until))
         if len(answer) > 3 and struct.unpack("!H", answer[2:4])[0] & _TRUNCATED:
-            with contextlib.suppress(OSError):
-                answer = _over_tcp(server, self._port, question, patience)
+            answer = _over_tcp(server, self._port, question, until)
         return answers(answer, kind)
 
 
-def _over_tcp(server: str, port: int, question: bytes, within: float) -> bytes:
-    """For an answer that does not fit into a datagram: RFC 1035, 4.2.2."""
-    with socket.create_connection((server, port), timeout=within) as tcp, tcp.makefile("rb") as file:
-        tcp.sendall(struct.pack("!H", len(question)) + question)
-        (size,) = struct.unpack("!H", file.read(2).ljust(2, b"\0"))
-        return file.read(size)
+def _over_tcp(server: str, port: int, question: bytes, deadline: float) -> bytes:
+    """For an answer that does not fit into a datagram: RFC 1035, 4.2.2. Raises OSError: half an answer is none."""
+    with socket.create_connection((server, port), timeout=left(deadline)) as tcp:
+        timed = TimedConnection(tcp, deadline)
+        timed.sendall(struct.pack("!H", len(question)) + question)
+        with timed.makefile() as file:
+            (size,) = struct.unpack("!H", file.read(2).ljust(2, b"\0"))
+            return file.read(size)
 
 
 def query(name: str, kind: int, number: int) -> bytes:

@@ -21,6 +21,7 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from monops.domain.probing import CONNECT_WITHIN, Certificate, Probed, Task
+from monops.edges.probe_deadline import TimedConnection, left
 from monops.edges.probe_dns import NotResolved, Resolver, config_of
 
 #: Threads: each mostly waits.
@@ -33,12 +34,17 @@ _BEGINNING, _MOST_BYTES, _PIECE = 200, 64 << 20, 1 << 16
 
 
 def main() -> int:
-    """The document's `namespace` is the descriptor of the network to enter; null stays in this one."""
+    """The document's `namespace` is the descriptor of the network to enter; null stays in this one.
+
+    `within`: seconds until it writes what it has. A task that is not in the answer was not got to.
+    """
+    began = time.monotonic()
     asked = json.load(sys.stdin)
     if asked.get("namespace") is not None:
         enter(int(asked["namespace"]))
     resolver = Resolver(config_of(asked.get("resolv", ""), asked.get("hosts", "")), within=CONNECT_WITHIN)
-    found = probe_all([Task(**task) for task in asked["tasks"]], resolver, asked.get("authorities") or None)
+    tasks = [Task(**task) for task in asked["tasks"]]
+    found = probe_all(tasks, resolver, asked.get("authorities") or None, deadline=began + float(asked["within"]))
     json.dump({url: asdict(one) for url, one in found.items()}, sys.stdout)
     return 0
 
@@ -52,15 +58,17 @@ def enter(descriptor: int) -> None:
         raise OSError(number, os.strerror(number))
 
 
-def probe_all(tasks: list[Task], resolver: Resolver, authorities: str | None = None) -> dict[str, Probed]:
-    """URL -> what it answered. `authorities`: certificates that are trusted, as PEM."""
+def probe_all(
+    tasks: list[Task], resolver: Resolver, authorities: str | None = None, *, deadline: float
+) -> dict[str, Probed]:
+    """URL -> what it answered until then. `authorities`: certificates that are trusted, as PEM."""
     todo: SimpleQueue[Task] = SimpleQueue()
     for task in tasks:
         todo.put(task)
     found: dict[str, Probed] = {}
 
     def work() -> None:
-        while True:
+        while time.monotonic() < deadline:
             try:
                 task = todo.get_nowait()
             except Empty:
@@ -71,8 +79,9 @@ def probe_all(tasks: list[Task], resolver: Resolver, authorities: str | None = N
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
-    return found
+        thread.join(max(0.0, deadline - time.monotonic()))
+    # A copy: a thread that has not ended may still add to it. All are daemons, so they end with the process.
+    return found.copy()
 
 
 def probe(task: Task, resolver: Resolver, authorities: str | None = None) -> Probed:
@@ -80,28 +89,40 @@ def probe(task: Task, resolver: Resolver, authorities: str | None = None) -> Pro
     began = time.monotonic()
     seen: dict[str, Any] = {}
     try:
-        _steps(task, resolver, authorities, began + task.within, seen)
+        _steps(task, resolver, authorities, began, seen)
     except Exception as error:  # noqa: BLE001 - one odd target must not cost the others their answers
         seen |= {"error": f"{type(error).__name__}: {error}"}
         seen.setdefault("http" if seen.get("tcp") == "ok" else "tcp", "failed")
-    return Probed(**seen, seconds=time.monotonic() - began)
+    seen.setdefault("seconds", time.monotonic() - began)
+    return Probed(**seen)
 
 
-def _steps(task: Task, resolver: Resolver, authorities: str | None, deadline: float, seen: dict[str, Any]) -> None:
+def _steps(task: Task, resolver: Resolver, authorities: str | None, began: float, seen: dict[str, Any]) -> None:
+    deadline = began + task.within
     try:
-        addresses = resolver.addresses(task.host)
+        addresses = resolver.addresses(task.host, deadline)
     except NotResolved as error:
         seen |= {"dns": "failed", "error": str(error)}
         return
     seen |= {"addresses": addresses, "dns": "ok"}
+    if time.monotonic() >= deadline:
+        seen |= {"dns": "failed", "error": "its name servers took all of the time"}
+        return
     connected = _connected(task, addresses, deadline, seen)
     if connected is None:
         return
     with connected:
-        wrapped = _encrypted(task, connected, authorities, seen) if task.is_encrypted else connected
-        if wrapped is not None:
-            with wrapped:
-                _answer(task, wrapped, deadline, seen)
+        wrapped = _encrypted(task, connected, deadline, seen) if task.is_encrypted else connected
+        if wrapped is None:
+            return
+        with wrapped:
+            shown = wrapped.getpeercert(binary_form=True) if isinstance(wrapped, ssl.SSLSocket) else None
+            _answer(task, wrapped, deadline, seen)
+    seen["seconds"] = time.monotonic() - began
+    # Last, and not of the target's time: it takes connections of its own.
+    if shown:
+        address = seen["address"].rpartition(":")[0].strip("[]")
+        seen["certificate"] = _certificate(task, address, shown, authorities)
 
 
 # --- the connection ------------------------------------------------------------------------------
@@ -134,19 +155,19 @@ def _word(error: OSError) -> str:
     return "unreachable"
 
 
-def _encrypted(
-    task: Task, connected: socket.socket, authorities: str | None, seen: dict[str, Any]
-) -> ssl.SSLSocket | None:
+def _encrypted(task: Task, connected: socket.socket, deadline: float, seen: dict[str, Any]) -> ssl.SSLSocket | None:
     """Whoever it is: what Prometheus thinks of its certificate is told beside."""
-    context = _context()
     try:
-        wrapped = context.wrap_socket(connected, server_hostname=task.server_name or task.host)
+        connected.settimeout(left(deadline))
+        wrapped = _context().wrap_socket(connected, server_hostname=task.server_name or task.host)
+    except TimeoutError:
+        seen |= {"tls": "failed", "error": "no answer in time"}
+        return None
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", "") or str(error)
         seen |= {"tls": "failed", "error": str(reason).replace("_", " ").lower()}
         return None
-    shown = wrapped.getpeercert(binary_form=True)
-    seen |= {"tls": "ok", "certificate": _certificate(task, wrapped, shown, authorities) if shown else None}
+    seen["tls"] = "ok"
     return wrapped
 
 
@@ -157,9 +178,8 @@ def _context() -> ssl.SSLContext:
     return context
 
 
-def _certificate(task: Task, first: ssl.SSLSocket, shown: bytes, authorities: str | None) -> Certificate | None:
+def _certificate(task: Task, address: str, shown: bytes, authorities: str | None) -> Certificate:
     """Python tells what is in a certificate only where it trusts it, so once more with itself as the authority."""
-    address = first.getpeername()[:2]
     reading = _context()
     reading.verify_mode = ssl.CERT_REQUIRED
     reading.verify_flags = ssl.VerifyFlags(reading.verify_flags | _AS_IT_IS)
@@ -181,15 +201,14 @@ def _certificate(task: Task, first: ssl.SSLSocket, shown: bytes, authorities: st
     )
 
 
-def _handshake(task: Task, address: Any, context: ssl.SSLContext) -> tuple[Mapping[str, Any] | None, str]:
+def _handshake(task: Task, address: str, context: ssl.SSLContext) -> tuple[Mapping[str, Any] | None, str]:
     """(what the certificate says, what speaks against it)."""
-    name = task.server_name or task.host
+    deadline = time.monotonic() + CONNECT_WITHIN
     try:
-        with (
-            socket.create_connection(address, timeout=CONNECT_WITHIN) as plain,
-            context.wrap_socket(plain, server_hostname=name) as wrapped,
-        ):
-            return wrapped.getpeercert() or {}, ""
+        with socket.create_connection((address, task.port), timeout=CONNECT_WITHIN) as plain:
+            plain.settimeout(left(deadline))
+            with context.wrap_socket(plain, server_hostname=task.server_name or task.host) as wrapped:
+                return wrapped.getpeercert() or {}, ""
     except ssl.SSLCertVerificationError as error:
         return None, error.verify_message
     except (OSError, ValueError) as error:
@@ -200,10 +219,9 @@ def _handshake(task: Task, address: Any, context: ssl.SSLContext) -> tuple[Mappi
 
 
 def _answer(task: Task, connected: socket.socket, deadline: float, seen: dict[str, Any]) -> None:
-    connected.settimeout(max(0.05, deadline - time.monotonic()))
     asking = http.client.HTTPConnection(task.host, task.port)
     asking.default_port = 443 if task.is_encrypted else 80
-    asking.sock = connected
+    asking.sock = TimedConnection(connected, deadline)
     headers = {
         "Accept": _ACCEPT,
         "Accept-Encoding": "identity",
@@ -218,7 +236,7 @@ def _answer(task: Task, connected: socket.socket, deadline: float, seen: dict[st
             "content_type": reply.getheader("Content-Type", ""),
             "location": reply.getheader("Location", ""),
         }
-        _body(reply, connected, deadline, seen)
+        _body(reply, seen)
         seen["http"] = "ok"
     except TimeoutError:
         seen |= {"http": "timeout", "error": "no answer in time"}
@@ -231,7 +249,7 @@ def _answer(task: Task, connected: socket.socket, deadline: float, seen: dict[st
         seen |= {"http": "failed", "error": f"{type(error).__name__}: {error}"}
 
 
-def _body(reply: http.client.HTTPResponse, connected: socket.socket, deadline: float, seen: dict[str, Any]) -> None:
+def _body(reply: http.client.HTTPResponse, seen: dict[str, Any]) -> None:
     """Counts the lines with values, in pieces: an answer may be large. Raises TimeoutError."""
     samples, size, rest, beginning = 0, 0, b"", b""
     while piece := reply.read1(_PIECE):
@@ -240,12 +258,8 @@ def _body(reply: http.client.HTTPResponse, connected: socket.socket, deadline: f
         seen["beginning"] = beginning.decode(errors="replace")
         *lines, rest = (rest + piece).split(b"\n")
         samples += sum(1 for line in lines if line.strip() and not line.startswith(b"#"))
-        left = deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError
         if size > _MOST_BYTES:
             break
-        connected.settimeout(left)
     seen["samples"] = samples + (1 if rest.strip() and not rest.startswith(b"#") else 0)
 
 
