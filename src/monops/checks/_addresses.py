@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from monops.checks._alerting import few
 from monops.checks._reading import everyone, host_config, of_service
-from monops.domain.address import is_address
+from monops.domain.address import is_address, parts_of, port_of
 from monops.domain.facts import Facts, SeenContainer, Unknown
 from monops.domain.nearest import did_you_mean
 
@@ -45,16 +43,16 @@ def why_not_there(facts: Facts, host: str, port: int, *, meant: str) -> str:
 
 def why_no_alertmanager(facts: Facts, url: str) -> str:
     """Why no Alertmanager can be where Prometheus sends alerts to; "" where one can. Raises IsUnknown."""
-    parts = urlsplit(url)
+    parts = parts_of(url)
     host = parts.hostname or ""
     if is_loopback(host) and not is_on_host(facts, "prometheus"):
         return f"{host} is Prometheus's own container, and no Alertmanager is in it"
-    return why_not_there(facts, host, parts.port or (443 if parts.scheme == "https" else 80), meant="alertmanager")
+    return why_not_there(facts, host, port_of(parts) or (443 if parts.scheme == "https" else 80), meant="alertmanager")
 
 
 def place_of(url: str) -> str:
     """Host and port, without what may be secret."""
-    return urlsplit(url).netloc.rpartition("@")[2] or "at no address"
+    return parts_of(url).netloc.rpartition("@")[2] or "at no address"
 
 
 def _names(one: SeenContainer) -> frozenset[str]:
