@@ -17,6 +17,7 @@ from monops.domain.address import parts_of
 from monops.domain.check import Check, Sick
 from monops.domain.facts import DataSource, Facts, SeenContainer, Unknown, known
 from monops.domain.finding import Finding, Fix, Risk, Severity
+from monops.domain.rebuild import without_secret
 
 #: Docker's own networks, in which containers have no names.
 _NAMELESS = frozenset({"bridge", "host", "none"})
@@ -48,7 +49,7 @@ def _pairs(facts: Facts) -> Iterator[tuple[str, str, str]]:
             yield "prometheus", one.url, f"target {one.job}/{one.instance}"
     alertmanagers = facts.prometheus_alertmanagers
     for url in () if isinstance(alertmanagers, Unknown) else alertmanagers:
-        yield "prometheus", url, f"Alertmanager {url}"
+        yield "prometheus", url, f"Alertmanager {without_secret(url)}"
     sources = facts.grafana_data_sources
     for source in () if isinstance(sources, Unknown) else sources:
         if source.access == "proxy" and source.health == "ERROR":

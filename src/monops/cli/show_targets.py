@@ -16,12 +16,15 @@ from monops.domain.exits import Exit
 from monops.domain.facts import Target
 from monops.domain.finding import Fix
 from monops.domain.probing import Probed, Verdict
+from monops.domain.rebuild import without_secret
 from monops.ops.probe import ProbedTargets, of_jobs, probe_targets
 from monops.ops.targets import list_targets
 from monops.ops.targets_explained import ExplainedTargets, explained
 
 _WITHIN = timedelta(seconds=8)
 _JOBS = "monops.jobs"
+#: Fields of Probed with words of the target.
+_SAID = ("location", "beginning", "error")
 
 
 class TargetsGroup(click.Group):
@@ -186,9 +189,9 @@ def as_result(
             {
                 "job": one.job,
                 "instance": one.instance,
-                "url": one.url,
+                "url": without_secret(one.url),
                 "health": one.health,
-                "last_error": one.last_error or None,
+                "last_error": without_secret(one.last_error) or None,
                 "last_scrape": last_scrapes.get(_key(one)) or None,
                 "cause": _cause(known.cause(one)),
                 **({"probe": _probe(verdicts[_key(one)])} if probed else {}),
@@ -235,7 +238,9 @@ def _plan(fix: Fix) -> dict[str, str]:
 
 def _probe(one: Verdict) -> dict[str, Any]:
     seen: Probed | None = one.probed
-    return {"answers": one.answers, "sentence": one.sentence, **(asdict(seen) if seen else {"dns": None})}
+    fields = asdict(seen) if seen else {"dns": None}
+    fields |= {name: without_secret(fields[name]) for name in _SAID if name in fields}
+    return {"answers": one.answers, "sentence": one.sentence, **fields}
 
 
 def _key(one: Any) -> tuple[str, str, str]:

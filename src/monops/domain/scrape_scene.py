@@ -147,6 +147,11 @@ class Scene:
         return f"/api/v1/targets: {without_secret(self.target.last_error)}"
 
     @property
+    def shown_url(self) -> str:
+        """The URL, as evidence and in commands."""
+        return without_secret(self.target.url)
+
+    @property
     def is_relabelled(self) -> bool:
         """Whether the address was not written like this, but made by rules."""
         return self.written != self.address and self.written != self.host
@@ -189,7 +194,7 @@ class Scene:
 
     def look(self) -> str:
         """A command that fetches the metrics from where Prometheus is."""
-        url = shlex.quote(self.target.url)
+        url = shlex.quote(self.shown_url)
         return f"docker exec {self.prometheus_name} wget -qO- -T 10 {url} | head"
 
     def edit(self, say: str) -> Fix:

@@ -220,7 +220,7 @@ def _of_loss(loss: _Loss, count: float, targets: Sequence[Target], log: Sequence
         return
     for url, line in named.items():
         target = by_url[url]
-        evidence = (counted, f"its log: {' '.join(line.split())[:300]}")
+        evidence = (counted, f"its log: {without_secret(' '.join(line.split()))[:300]}")
         yield UpBut(
             kind=loss.kind, who=f"{target.job}/{target.instance}", sentence=loss.sentence, evidence=evidence, fix=fix
         )
