@@ -54,7 +54,7 @@ def show_targets(settings: Settings, jobs: tuple[str, ...] | None) -> int:
     found = of_jobs(found, jobs or ())
     known = explained(found, wiring.inspectors, live.clock, within=_WITHIN)
     probed = None if jobs is None else probe_targets(known.targets, known.facts, wiring.prober())
-    code = _exit(known, probed)
+    code = exit_of(known, probed, jobs or ())
     if settings.as_json:
         show_json(
             "targets", ok=code is Exit.DONE, result=as_result(known, probed, {_key(o): o.last_scrape for o in found})
@@ -64,10 +64,15 @@ def show_targets(settings: Settings, jobs: tuple[str, ...] | None) -> int:
     return code
 
 
-def _exit(known: ExplainedTargets, probed: ProbedTargets | None) -> Exit:
-    if any(one.health == "down" for one in known.targets) or (probed and probed.silent):
+def exit_of(known: ExplainedTargets, probed: ProbedTargets | None, jobs: tuple[str, ...]) -> Exit:
+    """0 only where every target is known to be up. `jobs`: those that were asked for, all where none is named."""
+    shown = {f"{one.job}/{one.instance}" for one in known.targets}
+    # Where jobs are named, what vanishes of others is told and is not what was asked for.
+    is_lost = any(not jobs or one.who in shown for one in known.up_but)
+    if is_lost or any(one.health == "down" for one in known.targets) or (probed and probed.silent):
         return Exit.FINDINGS
-    return Exit.PARTLY if probed and probed.unknown else Exit.DONE
+    is_known = bool(known.targets) and all(one.health == "up" for one in known.targets)
+    return Exit.DONE if is_known and not (probed and probed.unknown) else Exit.PARTLY
 
 
 # --- for people ----------------------------------------------------------------------------------

@@ -33,7 +33,8 @@ _WAIT = click.option(
     "targets",
     cls=TargetsGroup,
     invoke_without_command=True,
-    epilog="Exit status: 0 every target is up; 3 one could not be asked; 4 one is not up, or does not answer.",
+    epilog="Exit status: 0 every target is up; 3 one was not scraped yet or could not be asked, or there is none; "
+    "4 one is down, does not answer, or is up and its samples vanish.",
 )
 @click.option(
     "--probe", is_flag=True, help="Ask the targets themselves, or those of the JOBs named, as Prometheus does."
