@@ -243,7 +243,7 @@ def _plan(fix: Fix) -> dict[str, str]:
 
 def _probe(one: Verdict) -> dict[str, Any]:
     seen: Probed | None = one.probed
-    fields = asdict(seen) if seen else {"dns": None}
+    fields: dict[str, Any] = asdict(seen) if seen else {"dns": None}
     fields |= {name: without_secret(fields[name]) for name in _SAID if name in fields}
     return {"answers": one.answers, "sentence": one.sentence, **fields}
 

@@ -15,6 +15,7 @@ from monops.domain.facts import Facts, SeenContainer, known
 def command(check_id: str, facts: Facts) -> str:
     check = next(one for one in all_checks() if one.id == check_id)
     (finding,) = diagnose([check], facts).outcomes[0].findings
+    assert finding.fix is not None
     return finding.fix.command
 
 

@@ -46,6 +46,6 @@ def test_a_probe_of_what_is_no_url_has_no_host(url: str) -> None:
 
 
 def test_ranges_of_ports_are_taken_apart_and_what_is_no_port_is_left_out() -> None:
-    declared = {"3000-3002/tcp": {}, "9090/tcp": {}, "8125/udp": {}, "8080": {}, "$PORT": {}}
+    declared: dict[str, dict[str, str]] = {"3000-3002/tcp": {}, "9090/tcp": {}, "8125/udp": {}, "8080": {}, "$PORT": {}}
     one = changed(container("grafana"), container={"raw": {"Config": {"ExposedPorts": declared}}})
     assert exposed_ports(one) == (3000, 3001, 3002, 8080, 9090)
