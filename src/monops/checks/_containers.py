@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -55,6 +56,22 @@ def exit_code(one: SeenContainer) -> int | None:
     if one.exit_code is None and one.container.state == "restarting":
         return (one.container.raw.get("State") or {}).get("ExitCode")
     return one.exit_code
+
+
+def compose_command(one: SeenContainer) -> str:
+    """`docker compose` with what the container was made of, from any folder, as far as its labels tell."""
+    labels, words = one.container.labels, ["docker", "compose"]
+    for option, label in (
+        ("--project-name", "project"),
+        ("--project-directory", "project.working_dir"),
+        ("--file", "project.config_files"),
+        ("--env-file", "project.environment_file"),
+    ):
+        given = labels.get(f"{LABEL}{label}", "")
+        # Files are several, with commas in between.
+        values = given.split(",") if option in ("--file", "--env-file") else [given]
+        words += [word for value in values if value.strip() for word in (option, value.strip())]
+    return shlex.join(words)
 
 
 def data_mount(one: SeenContainer) -> Mount | None:

@@ -110,6 +110,17 @@ def highest(facts: Facts, queries: Sequence[str]) -> dict[str, float]:
     return found
 
 
+#: There while Prometheus scrapes itself.
+OWN = "prometheus_build_info"
+
+
+def must_be_scraped(facts: Facts, query: str = OWN, blind: Unknown = _BLIND) -> None:
+    """Raises IsUnknown where the query, for series that are there while their service is scraped, has no answer and
+    Prometheus is no longer young: then that nothing grew says nothing."""
+    if not facts.answer(query) and age(facts) > YOUNG_SECONDS:
+        raise IsUnknown(blind)
+
+
 # --- for examples --------------------------------------------------------------------------------
 
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from monops.checks._addresses import place_of, why_no_alertmanager
 from monops.checks._healthy import AT, series, with_answers
+from monops.checks._prometheus import OWN, must_be_scraped
 from monops.checks._reading import label, share, value
 from monops.domain.check import Check, Sick
 from monops.domain.facts import Facts, SeenContainer, Unknown, known
@@ -41,6 +42,8 @@ def judge(facts: Facts) -> Iterator[Finding]:
     there = {url for url in known(facts.prometheus_alertmanagers) if not why_no_alertmanager(facts, url)}
     sent = {label(one, "alertmanager"): value(one) for one in facts.answer(SENT)}
     errors = facts.answer(ERRORS)
+    if not (errors or facts.answer(DROPPED) or facts.answer(QUEUE)):
+        must_be_scraped(facts)
     for one in (one for one in errors if label(one, "alertmanager") in there):
         yield _failing(label(one, "alertmanager"), value(one), sent.get(label(one, "alertmanager"), 0.0))
     for one in () if errors else facts.answer(DROPPED):
@@ -103,7 +106,7 @@ CHECK = Check(
     well="what is sent to it arrives",
     reads=("prometheus_runtime", "prometheus_alertmanagers", "containers"),
     looks_at=("alertmanager_ready", "neighbours"),
-    queries=(ERRORS, SENT, DROPPED, QUEUE),
+    queries=(ERRORS, SENT, DROPPED, QUEUE, OWN),
     needs=("alertmanager", "prometheus"),
     judge=judge,
     # A minute after the start some were dropped, as always.

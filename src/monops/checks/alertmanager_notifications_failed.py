@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from monops.checks._alerting import is_for_tests, receivers_in_use, routing_of, with_routing
 from monops.checks._healthy import series, with_answers
+from monops.checks._prometheus import must_be_scraped
 from monops.checks._reading import label, value
 from monops.domain.check import Check, Sick
 from monops.domain.facts import Facts, Unknown
@@ -19,6 +20,9 @@ from monops.domain.ports import Series
 
 FAILED = "sum by (integration, receiver_name, reason) (increase(alertmanager_notifications_failed_total[10m])) > 0"
 TRIES = "sum by (integration, receiver_name) (increase(alertmanager_notification_requests_failed_total[5m])) > 0"
+#: There while Prometheus scrapes Alertmanager.
+SCRAPED = "alertmanager_build_info"
+_BLIND = Unknown("the Prometheus that was asked has no metrics of Alertmanager", "monops targets --probe")
 #: reason -> (what it means, what to do). Source: prometheus/alertmanager, notify/util.go (`Reason`).
 _REASONS = {
     "clientError": (
@@ -45,6 +49,8 @@ _REASONS = {
 
 def judge(facts: Facts) -> Iterator[Finding]:
     """One finding for each integration and reason; one for each that fails and is still being tried."""
+    if not (facts.answer(FAILED) or facts.answer(TRIES)):
+        must_be_scraped(facts, SCRAPED, _BLIND)
     tests = _of_tests(facts)
     failed = [one for one in facts.answer(FAILED) if not tests.intersection(_whose(one))]
     for one in failed:
@@ -108,9 +114,9 @@ def _with_webhook(facts: Facts) -> Facts:
 CHECK = Check(
     id="alertmanager.notifications_failed",
     well="notifications reach those whom they are for",
-    reads=(),
+    reads=("prometheus_runtime",),
     looks_at=("alertmanager_status",),
-    queries=(FAILED, TRIES),
+    queries=(FAILED, TRIES, SCRAPED),
     needs=("alertmanager", "prometheus"),
     judge=judge,
     # The listener of a test is gone when the test is over; here nothing else is told by webhook.

@@ -7,7 +7,7 @@ no alerts over a restart and has them again within a minute or two.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -21,6 +21,9 @@ from monops.domain.units import parse_duration
 
 #: What an alert may be on its way, in seconds, beside the resend delay and two evaluations.
 _GRACE = 60.0
+#: Actions of relabelling that write a label; `replace` where none is named.
+#: Source: prometheus/prometheus, model/relabel/relabel.go.
+_WRITING = ("replace", "lowercase", "uppercase", "hashmod")
 
 
 def judge(facts: Facts) -> Iterator[Finding]:
@@ -29,8 +32,10 @@ def judge(facts: Facts) -> Iterator[Finding]:
     intervals = [group.interval for group in known(facts.prometheus_rules)]
     allowed = delay + 2 * max(intervals, default=60.0) + _GRACE
     there = known(facts.alertmanager_alerts)
-    if _is_young(facts, allowed) or _drops_on_purpose(prometheus_settings(facts)):
+    relabelling = _relabelling(prometheus_settings(facts))
+    if _is_young(facts, allowed) or _drops_on_purpose(relabelling):
         return
+    written = _written(relabelling)
     holds: dict[str, float] = {}
     for _, rule in alert_rules(facts):
         holds[rule.name] = max(holds.get(rule.name, 0.0), rule.holds_for)
@@ -40,7 +45,7 @@ def judge(facts: Facts) -> Iterator[Finding]:
         if alert.state == "firing"
         and age(facts, alert.active_at) - holds.get(alert.labels.get("alertname", ""), 0.0) > allowed
     ]
-    lost = [alert for alert in firing if not any(_is_same(alert, one) for one in there)]
+    lost = [alert for alert in firing if not any(_is_same(alert, one, written) for one in there)]
     if lost:
         names = few(alert.labels.get("alertname", "") for alert in lost)
         yield Finding(
@@ -65,16 +70,38 @@ def _is_young(facts: Facts, allowed: float) -> bool:
     return min([started, *(running_for(one, facts) for one in of_service(facts, "alertmanager"))]) < allowed
 
 
-def _drops_on_purpose(settings: Mapping[str, Any]) -> bool:
-    relabel = (settings.get("alerting") or {}).get("alert_relabel_configs") or ()
-    return any(one.get("action") in ("drop", "keep", "dropequal", "keepequal") for one in relabel)
+def _relabelling(settings: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
+    """What is done to alerts before they are sent: to all, and for one Alertmanager."""
+    alerting = settings.get("alerting") or {}
+    places = (alerting, *(alerting.get("alertmanagers") or ()))
+    return tuple(one for place in places for one in place.get("alert_relabel_configs") or ())
 
 
-def _is_same(alert: RuleAlert, other: RoutedAlert) -> bool:
-    """Whether Alertmanager has it: with the external labels, and without those that relabelling took."""
-    if alert.labels.get("alertname") != other.labels.get("alertname"):
+def _drops_on_purpose(relabelling: Iterable[Mapping[str, Any]]) -> bool:
+    return any(one.get("action") in ("drop", "keep", "dropequal", "keepequal") for one in relabelling)
+
+
+def _written(relabelling: Iterable[Mapping[str, Any]]) -> frozenset[str] | None:
+    """The labels that relabelling writes; None where their names are known only when it is done."""
+    found = set()
+    for one in relabelling:
+        action = str(one.get("action") or "replace").lower()
+        target = str(one.get("target_label") or "")
+        if action == "labelmap" or (action in _WRITING and "$" in target):
+            return None
+        if action in _WRITING:
+            found.add(target)
+    return frozenset(found)
+
+
+def _is_same(alert: RuleAlert, other: RoutedAlert, written: frozenset[str] | None) -> bool:
+    """Whether Alertmanager has it: with the external labels, and without those that relabelling took or wrote."""
+    if written is None:
+        return alert.labels.get("alertname") == other.labels.get("alertname")
+    if "alertname" not in written and alert.labels.get("alertname") != other.labels.get("alertname"):
         return False
-    return all(other.labels[name] == text for name, text in alert.labels.items() if name in other.labels)
+    same = (name for name in alert.labels if name in other.labels and name not in written)
+    return all(other.labels[name] == alert.labels[name] for name in same)
 
 
 def _with_firing(facts: Facts, since: str) -> Facts:

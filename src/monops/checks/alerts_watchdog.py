@@ -7,6 +7,7 @@ are not evaluated; if it is muted, the outside cannot tell a broken pipeline fro
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -45,7 +46,9 @@ def _silent(rule: Rule) -> Finding:
         subject=f"alert {rule.name}",
         cause="it should always fire and does not: rules are not evaluated, or its expression yields nothing",
         evidence=(f"/api/v1/rules: {rule.name}: state {rule.state}, health {rule.health}", f"expression: {rule.expr}"),
-        fix=Fix(say="Ask Prometheus for the expression, and read its log.", command=f"monops query '{rule.expr}'"),
+        fix=Fix(
+            say="Ask Prometheus for the expression, and read its log.", command=f"monops query {shlex.quote(rule.expr)}"
+        ),
     )
 
 

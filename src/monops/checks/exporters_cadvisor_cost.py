@@ -15,6 +15,7 @@ from monops.checks._reading import flag, of_service
 from monops.domain.check import Check, Sick
 from monops.domain.facts import Facts, SeenContainer
 from monops.domain.finding import Finding, Fix, Risk, Severity
+from monops.domain.rebuild import words_without_secrets
 from monops.domain.units import parse_duration
 
 #: Looking more often than Prometheus asks is for nothing. In seconds.
@@ -24,12 +25,13 @@ _OFTEN = 5.0
 def judge(facts: Facts) -> Iterator[Finding]:
     """One finding for each option that is missing."""
     for one in of_service(facts, "cadvisor"):
+        words = " ".join(words_without_secrets(one.container.command))
         for option, severity, cause in _costs(one):
             yield Finding(
                 severity=severity,
                 subject=f"container {one.name}",
                 cause=cause,
-                evidence=(f"command: {' '.join(one.container.command) or '(the image has its own)'}",),
+                evidence=(f"command: {words or '(the image has its own)'}",),
                 fix=Fix(
                     say=f"Add {option} to its command in the Compose file.",
                     command=f"monops stack up {one.service}",

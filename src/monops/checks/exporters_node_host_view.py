@@ -16,6 +16,7 @@ from monops.checks._reading import flag, host_config, of_service, with_host_conf
 from monops.domain.check import Check, Sick
 from monops.domain.facts import Facts, SeenContainer
 from monops.domain.finding import Finding, Fix, Risk, Severity
+from monops.domain.rebuild import words_without_secrets
 
 
 def judge(facts: Facts) -> Iterator[Finding]:
@@ -49,7 +50,10 @@ def _file_systems(one: SeenContainer) -> Iterator[Finding]:
             severity=Severity.ERROR,
             subject=f"container {one.name}",
             cause=cause,
-            evidence=(f"docker inspect: mounts {mounts}", f"command: {' '.join(one.container.command)}"),
+            evidence=(
+                f"docker inspect: mounts {mounts}",
+                f"command: {' '.join(words_without_secrets(one.container.command))}",
+            ),
             fix=_fix(
                 one, "Give it pid: host, the volume /:/host:ro,rslave and --path.rootfs=/host in the Compose file."
             ),

@@ -63,7 +63,7 @@ def _why(facts: Facts, source: DataSource) -> str:
         host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
     except ValueError:
         return "its url is none"
-    found = why_not_there(facts, host, port, meant=source.type)
+    found = why_not_there(facts, host, port, meant=source.type, asker="grafana")
     if found:
         return found
     return next((why for words, why in _MEANING if words in source.message), "Grafana's test of it fails")

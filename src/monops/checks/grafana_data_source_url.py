@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from urllib.parse import urlsplit
 
 from monops.checks._addresses import is_loopback, is_on_host
 from monops.checks._alerting import tidy
+from monops.domain.address import parts_of
 from monops.domain.check import Check, Sick
 from monops.domain.facts import DataSource, Facts, known
 from monops.domain.finding import Finding, Fix, Risk, Severity
@@ -28,7 +28,7 @@ def judge(facts: Facts) -> Iterator[Finding]:
             yield _finding(
                 source,
                 Severity.ERROR,
-                f"{urlsplit(source.url).hostname} is Grafana's own container, and no {source.type} is in it",
+                f"{parts_of(source.url).hostname} is Grafana's own container, and no {source.type} is in it",
                 f"Write {_OWN.get(source.type, 'the name of its service')} in grafana/provisioning/datasources"
                 " and restart Grafana.",
             )
@@ -43,7 +43,7 @@ def judge(facts: Facts) -> Iterator[Finding]:
 
 def is_own_address(facts: Facts, source: DataSource) -> bool:
     """Whether Grafana asks itself. Raises IsUnknown."""
-    host = urlsplit(source.url).hostname or ""
+    host = parts_of(source.url).hostname or ""
     return source.access != "direct" and is_loopback(host) and not is_on_host(facts, "grafana")
 
 

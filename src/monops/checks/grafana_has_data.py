@@ -25,7 +25,7 @@ def judge(facts: Facts) -> Iterator[Finding]:
                 subject=f"data source {source.name}",
                 cause="it answers and has no data: nothing is scraped there, or it is another Prometheus",
                 evidence=(f"count(up) asked through Grafana: no series; url {tidy(source.url)}",),
-                fix=Fix(say="See what Prometheus scrapes, and whether it is this one.", command="monops targets list"),
+                fix=Fix(say="See what Prometheus scrapes, and whether it is this one.", command="monops targets"),
             )
 
 

@@ -16,6 +16,7 @@ from monops.domain.check import Check, Sick
 from monops.domain.facts import Build, Facts, SeenContainer, known
 from monops.domain.finding import Finding, Severity
 from monops.domain.nearest import listed
+from monops.domain.rebuild import words_without_secrets
 from monops.domain.scrape_scene import prometheus_of
 
 #: Source: prometheus.io, "Prometheus 3.0 migration guide".
@@ -70,7 +71,10 @@ def _found(severity: Severity, cause: str, one: SeenContainer, build: Build, say
         severity=severity,
         subject=SUBJECT,
         cause=cause,
-        evidence=(f"docker inspect {one.name}: {' '.join(one.container.command)}", f"version {build.version}"),
+        evidence=(
+            f"docker inspect {one.name}: {' '.join(words_without_secrets(one.container.command))}",
+            f"version {build.version}",
+        ),
         fix=with_flag(say),
     )
 

@@ -10,12 +10,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from monops.checks._healthy import with_answers
-from monops.checks._prometheus import SUBJECT, after_edit, age, age_of_config, answers, settled_after
+from monops.checks._prometheus import OWN, SUBJECT, after_edit, age, age_of_config, answers, settled_after
 from monops.domain.check import Check, Sick
 from monops.domain.facts import Facts, known
 from monops.domain.finding import Finding, Severity
-
-OWN = "prometheus_build_info"
 
 
 def judge(facts: Facts) -> Iterator[Finding]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from monops.checks._alerting import tidy, with_rules
 from monops.checks._healthy import rule, series, with_answers
+from monops.checks._prometheus import OWN, must_be_scraped
 from monops.domain.check import Check, Sick
 from monops.domain.facts import Facts, Rule, RuleGroup, known
 from monops.domain.finding import Finding, Fix, Severity
@@ -58,7 +59,10 @@ def judge(facts: Facts) -> Iterator[Finding]:
             if rule_.health == "err":
                 broken.add(f"{group.file};{group.name}")
                 yield _failing(group, rule_)
-    for one in facts.answer(FAILURES):
+    failures = facts.answer(FAILURES)
+    if loaded and not broken and not failures:
+        must_be_scraped(facts)
+    for one in failures:
         name = one.labels.get("rule_group", "")
         if name in loaded - broken:
             file, _, group_name = name.rpartition(";")
@@ -96,10 +100,11 @@ def _sick(error: str, kind: str = "alerting") -> Rule:
 CHECK = Check(
     id="rules.health",
     well="every rule can be evaluated",
-    reads=("prometheus_rules",),
-    queries=(FAILURES,),
+    reads=("prometheus_rules", "prometheus_runtime"),
+    queries=(FAILURES, OWN),
     needs=("prometheus",),
     judge=judge,
+    healthy=lambda facts: with_answers(facts, {OWN: (series(1),)}),
     sick=(
         Sick(
             what="many-to-many matching",

@@ -11,6 +11,7 @@ from datetime import timedelta
 
 from monops.checks._alerting import with_rules
 from monops.checks._healthy import series, with_answers
+from monops.checks._prometheus import OWN, must_be_scraped
 from monops.domain.check import Check, Sick
 from monops.domain.facts import Facts, RuleGroup, known
 from monops.domain.finding import Finding, Fix, Severity
@@ -25,11 +26,15 @@ _SHARE = 0.5
 def judge(facts: Facts) -> Iterator[Finding]:
     """One finding for each group that takes too long, or left evaluations out."""
     missed = {one.labels.get("rule_group", ""): float(one.points[-1][1]) for one in facts.answer(MISSED)}
+    is_well = True
     for group in known(facts.prometheus_rules):
         left_out = missed.get(f"{group.file};{group.name}", 0.0)
         is_long = group.interval > 0 and group.evaluation > _SHARE * group.interval
         if left_out or is_long:
+            is_well = False
             yield _finding(group, left_out)
+    if is_well and known(facts.prometheus_rules):
+        must_be_scraped(facts)
 
 
 def _finding(group: RuleGroup, left_out: float) -> Finding:
@@ -63,10 +68,11 @@ def _shown(seconds: float) -> str:
 CHECK = Check(
     id="rules.slow",
     well="every rule group is done before it is due again",
-    reads=("prometheus_rules",),
-    queries=(MISSED,),
+    reads=("prometheus_rules", "prometheus_runtime"),
+    queries=(MISSED, OWN),
     needs=("prometheus",),
     judge=judge,
+    healthy=lambda facts: with_answers(facts, {OWN: (series(1),)}),
     sick=(
         Sick(
             what="a group that takes most of its interval",

@@ -7,10 +7,11 @@ Source: HostConfig of `docker inspect`, deploy.resources of the Compose file.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from monops.checks._containers import LABEL, host_config, members, services, with_host_config
+from monops.checks._containers import LABEL, compose_command, host_config, members, services, with_host_config
 from monops.domain.check import Check, Sick
 from monops.domain.facts import Facts, SeenContainer, Unknown
 from monops.domain.finding import Finding, Fix, Risk, Severity
@@ -70,7 +71,7 @@ def _back(one: SeenContainer, service: Mapping[str, Any]) -> Fix:
     say = f"Put the wanted limits of {one.service} into the Compose file, or give it back those that are there."
     if not memory or not cpus or service.get("memswap_limit"):
         # What has no limit any more cannot be said to docker update.
-        command = f"docker compose up --detach --force-recreate {one.service}"
+        command = f"{compose_command(one)} up --detach --force-recreate {shlex.quote(one.service)}"
         return Fix(say=say, command=command, risk=Risk.INTERRUPTS)
     words = f"--memory {memory} --memory-swap {memory * 2} --cpus {_cpus(cpus)}"
     return Fix(

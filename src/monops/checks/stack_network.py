@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from urllib.parse import urlsplit
 
 from monops.checks._containers import host_config, members, network_mode, role
 from monops.checks._healthy import AT, changed, container, target
+from monops.domain.address import parts_of
 from monops.domain.check import Check, Sick
 from monops.domain.facts import DataSource, Facts, SeenContainer, Unknown, known
 from monops.domain.finding import Finding, Fix, Risk, Severity
+from monops.domain.rebuild import without_secret
 
 #: Docker's own networks, in which containers have no names.
 _NAMELESS = frozenset({"bridge", "host", "none"})
@@ -28,7 +29,7 @@ def judge(facts: Facts) -> Iterator[Finding]:
     told: set[tuple[str, str]] = set()
     for who, url, purpose in _pairs(facts):
         asker = next((one for one in members(facts) if role(one) == who and one.is_running), None)
-        host = urlsplit(url).hostname or ""
+        host = parts_of(url).hostname or ""
         fitting = [one for one in everybody if host in one.names() and one.is_running]
         if asker is None or not fitting or any(one.container.id == asker.container.id for one in fitting):
             continue
@@ -48,7 +49,7 @@ def _pairs(facts: Facts) -> Iterator[tuple[str, str, str]]:
             yield "prometheus", one.url, f"target {one.job}/{one.instance}"
     alertmanagers = facts.prometheus_alertmanagers
     for url in () if isinstance(alertmanagers, Unknown) else alertmanagers:
-        yield "prometheus", url, f"Alertmanager {url}"
+        yield "prometheus", url, f"Alertmanager {without_secret(url)}"
     sources = facts.grafana_data_sources
     for source in () if isinstance(sources, Unknown) else sources:
         if source.access == "proxy" and source.health == "ERROR":

@@ -9,37 +9,69 @@ the file and so no orphans. Source: the labels that Compose gives its containers
 from __future__ import annotations
 
 import re
+import shlex
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from monops.checks._containers import LABEL, members, services
 from monops.checks._healthy import container
 from monops.domain.check import Check, Sick
-from monops.domain.facts import Facts, SeenContainer, Unknown, known
+from monops.domain.facts import Facts, IsUnknown, SeenContainer, Unknown, known
 from monops.domain.finding import Finding, Fix, Risk, Severity
 
 _FILES = f"{LABEL}project.config_files"
+_INCLUDES = re.compile(r"^[\"']?include[\"']?\s*:", re.MULTILINE)
 
 
 def judge(facts: Facts) -> Iterator[Finding]:
     """One finding for each container that is in no Compose file, one for each other Compose file."""
     declared = services(facts)
-    texts = {} if isinstance(facts.host_files, Unknown) else facts.host_files
     ours = [one for one in members(facts) if one.service in declared]
     files = Counter(one.container.labels.get(_FILES, "") for one in ours).most_common(1)
     file = files[0][0] if files else ""
     foreign: dict[str, list[SeenContainer]] = {}
+    strays: list[SeenContainer] = []
     for one in members(facts):
         theirs = one.container.labels.get(_FILES, "")
         if one.service in declared or not one.container.project or (one.container.project != facts.project):
             continue
         if file and theirs and theirs != file:
             foreign.setdefault(theirs, []).append(one)
-        elif not any(_names(text, one.service) for path, text in texts.items() if path in theirs.split(",")):
-            yield _orphan(one)
+        else:
+            strays.append(one)
     for path, containers in foreign.items():
         yield _other_file(facts.project, path, containers)
+    for one in strays:
+        if not _is_named(one, one.container.labels.get(_FILES, "") or file, facts):
+            yield _orphan(one)
+
+
+def _is_named(one: SeenContainer, files: str, facts: Facts) -> bool:
+    """Whether one of the files names the container's service, which then is of a profile that is off.
+
+    Raises IsUnknown where a file was not read, or takes in others: its container is not to be removed on a guess.
+    """
+    texts = {} if isinstance(facts.host_files, Unknown) else facts.host_files
+    paths = [path.strip() for path in files.split(",") if path.strip()]
+    if any(_names(texts[path], one.service) for path in paths if path in texts):
+        return True
+    unread = next((f"{path} was not read" for path in paths if path not in texts), "")
+    partial = next((f"{path} includes other files" for path in paths if _INCLUDES.search(texts.get(path, ""))), "")
+    why = unread or partial or ("" if paths else "no Compose file is known")
+    if why:
+        raise IsUnknown(
+            Unknown(
+                f"whether {one.name} belongs to a profile that is off: {why}",
+                f"docker compose --project-name {shlex.quote(facts.project)}{_options(paths)} "
+                "--profile '*' config --services",
+            )
+        )
+    return False
+
+
+def _options(paths: Sequence[str]) -> str:
+    return "".join(f" --file {shlex.quote(path)}" for path in paths)
 
 
 def _names(text: str, service: str) -> bool:
@@ -80,7 +112,8 @@ def _with_other(facts: Facts, path: str) -> Facts:
     one = container("grafana")
     labels = {**one.container.labels, f"{LABEL}service": "old-grafana", _FILES: path}
     other = replace(one.container, id="f" * 64, name="ai-old-grafana", service="old-grafana", labels=labels)
-    return replace(facts, containers=(*known(facts.containers), replace(one, container=other)))
+    files = {**known(facts.host_files), "/srv/monitoring/docker-compose.monitoring.yml": "services:\n  grafana:\n"}
+    return replace(facts, containers=(*known(facts.containers), replace(one, container=other)), host_files=files)
 
 
 CHECK = Check(

@@ -1,7 +1,8 @@
 """Every service of the Compose file has a running container.
 
 A container that has exited, or was never made, is the most common reason for everything else. The exit code and the
-last line of its log say why it ended.
+last line of its log say why it ended. Each of several copies of a service is looked at. Containers of `docker compose
+run` are no copies, and a service of which the file wants none (`scale: 0`, `deploy.replicas: 0`) needs none.
 """
 
 from __future__ import annotations
@@ -9,20 +10,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from monops.checks._containers import members, services
 from monops.checks._healthy import changed, with_container, without_container
 from monops.domain.check import Check, Sick
-from monops.domain.facts import Facts, SeenContainer, known
+from monops.domain.facts import Facts, SeenContainer
 from monops.domain.finding import Finding, Fix, Risk, Severity
 from monops.domain.stack import service_of
 
 
 def judge(facts: Facts) -> Iterator[Finding]:
-    """One finding for each service without a running container."""
-    containers = {one.service: one for one in known(facts.containers)}
-    for service, declared in (known(facts.compose_model).get("services") or {}).items():
-        found = containers.get(service)
+    """One finding for each service without a container, and for each container that does not run."""
+    containers: dict[str, list[SeenContainer]] = {}
+    for one in members(facts):
+        containers.setdefault(one.service, []).append(one)
+    for service, declared in services(facts).items():
+        if _copies(declared) == 0:
+            continue
         start = Fix(say=f"Start {service}.", command=f"monops stack up {service}", risk=Risk.SAFE)
-        if found is None:
+        if service not in containers:
             yield Finding(
                 severity=Severity.ERROR,
                 subject=f"service {service}",
@@ -30,14 +35,23 @@ def judge(facts: Facts) -> Iterator[Finding]:
                 evidence=("docker compose ps --all: no such container",),
                 fix=start,
             )
-        elif found.container.state in ("exited", "dead", "created") and not _is_done(found, declared):
-            yield Finding(
-                severity=Severity.ERROR,
-                subject=f"container {found.name}",
-                cause=_why(found),
-                evidence=(f"docker inspect: {found.container.state}, exit code {found.exit_code}", *found.log[-3:]),
-                fix=start,
-            )
+        for found in containers.get(service, ()):
+            if found.container.state in ("exited", "dead", "created") and not _is_done(found, declared):
+                yield Finding(
+                    severity=Severity.ERROR,
+                    subject=f"container {found.name}",
+                    cause=_why(found),
+                    evidence=(f"docker inspect: {found.container.state}, exit code {found.exit_code}", *found.log[-3:]),
+                    fix=start,
+                )
+
+
+def _copies(declared: Mapping[str, Any]) -> int:
+    """How many containers the file wants. Source: compose-go, types.ServiceConfig.GetScale."""
+    wanted = declared.get("scale")
+    if wanted is None:
+        wanted = (declared.get("deploy") or {}).get("replicas")
+    return 1 if wanted is None else int(wanted)
 
 
 def _is_done(found: SeenContainer, declared: Mapping[str, Any]) -> bool:

@@ -15,6 +15,7 @@ from monops.domain.check import Check, Sick
 from monops.domain.facts import Facts, Target, known
 from monops.domain.finding import Finding, Severity
 from monops.domain.nearest import listed
+from monops.domain.rebuild import without_secret
 
 #: So many targets are named, and the others counted.
 _SHOWN = 5
@@ -34,7 +35,7 @@ def judge(facts: Facts) -> Iterator[Finding]:
                 Severity.ERROR,
                 named(group[0]),
                 f"{len(urls)} targets have the same labels, so their samples overwrite each other",
-                _some([f"{group[0].job}/{group[0].instance}: {url}" for url in urls]),
+                _some([f"{group[0].job}/{group[0].instance}: {without_secret(url)}" for url in urls]),
                 f"Give each target of job {group[0].job} its own instance label, or remove all but one, then reload.",
                 facts,
             )
@@ -43,9 +44,9 @@ def judge(facts: Facts) -> Iterator[Finding]:
         if len(jobs) > 1:
             yield _finding(
                 Severity.WARNING,
-                f"address {url}",
+                f"address {without_secret(url)}",
                 f"{len(jobs)} jobs scrape it: {listed(jobs)}",
-                _some([f"{each.job}/{each.instance}: {url}" for each in group]),
+                _some([f"{each.job}/{each.instance}: {without_secret(url)}" for each in group]),
                 f"Remove it from all jobs but one of {listed(jobs)}, then reload.",
                 facts,
             )

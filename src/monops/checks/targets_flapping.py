@@ -7,6 +7,7 @@ about as long as they may.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 
 from monops.checks._healthy import changed, series, with_answers, with_container
@@ -54,9 +55,10 @@ def _finding(target: Target, times: int, longest: float, facts: Facts) -> Findin
     elif longest >= 0.9 * target.timeout:
         cause += f": its scrapes take up to {longest:.1f} s, and may take {target.timeout:g} s"
         evidence.append(f"{LONGEST}: {longest:.1f} s")
+        url = shlex.quote(around.shown_url)
         fix = Fix(
             say=f"Make it answer faster, or raise scrape_timeout of job {around.job} in prometheus.yml.",
-            command=f"time docker exec {around.prometheus_name} wget -qO /dev/null -T 60 {target.url}",
+            command=f"time docker exec {around.prometheus_name} wget -qO /dev/null -T 60 {url}",
         )
     return Finding(severity=Severity.WARNING, subject=named(target), cause=cause, evidence=tuple(evidence), fix=fix)
 

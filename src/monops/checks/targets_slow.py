@@ -13,6 +13,7 @@ from monops.checks._targets import named, pool, with_targets, worker
 from monops.domain.check import Check, Sick
 from monops.domain.facts import Facts, known
 from monops.domain.finding import Finding, Fix, Severity
+from monops.domain.rebuild import without_secret
 
 _SHARE = 0.8
 
@@ -22,6 +23,7 @@ def judge(facts: Facts) -> Iterator[Finding]:
     for target in known(facts.prometheus_targets):
         if target.health != "up" or target.last_duration <= _SHARE * target.timeout:
             continue
+        url = shlex.quote(without_secret(target.url))
         yield Finding(
             severity=Severity.WARNING,
             subject=named(target),
@@ -32,7 +34,7 @@ def judge(facts: Facts) -> Iterator[Finding]:
             fix=Fix(
                 say=f"Find out what it collects for so long, or raise scrape_timeout of job {pool(target)} in "
                 "prometheus.yml, to its scrape_interval at most.",
-                command=f"time docker exec {name_of(facts)} wget -qO /dev/null -T 60 {shlex.quote(target.url)}",
+                command=f"time docker exec {name_of(facts)} wget -qO /dev/null -T 60 {url}",
             ),
         )
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from urllib.parse import urlsplit
 
 from monops.checks._healthy import changed, container
 from monops.checks._healthy import target as healthy_target
 from monops.checks._prometheus import YOUNG_SECONDS, after_edit, age_of_config
 from monops.checks._targets import with_targets
+from monops.domain.address import parts_of, port_of
 from monops.domain.check import Check, Sick
 from monops.domain.facts import Facts, SeenContainer, Target, known
 from monops.domain.finding import Finding, Severity
@@ -74,11 +74,9 @@ def _is_scraped(one: SeenContainer, port: int, addresses: frozenset[tuple[str, i
 
 def _addresses(target: Target) -> Iterator[tuple[str, int]]:
     for text in (target.url, f"//{target.discovered.get('__address__', '')}"):
-        parts = urlsplit(text)
-        try:
-            yield parts.hostname or "", parts.port or 80
-        except ValueError:
-            continue
+        parts = parts_of(text)
+        if parts.hostname:
+            yield parts.hostname, port_of(parts) or 80
 
 
 def _finding(one: SeenContainer, port: int, facts: Facts) -> Finding:

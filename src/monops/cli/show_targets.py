@@ -16,12 +16,15 @@ from monops.domain.exits import Exit
 from monops.domain.facts import Target
 from monops.domain.finding import Fix
 from monops.domain.probing import Probed, Verdict
+from monops.domain.rebuild import without_secret
 from monops.ops.probe import ProbedTargets, of_jobs, probe_targets
 from monops.ops.targets import list_targets
 from monops.ops.targets_explained import ExplainedTargets, explained
 
 _WITHIN = timedelta(seconds=8)
 _JOBS = "monops.jobs"
+#: Fields of Probed with words of the target.
+_SAID = ("location", "beginning", "error")
 
 
 class TargetsGroup(click.Group):
@@ -51,7 +54,7 @@ def show_targets(settings: Settings, jobs: tuple[str, ...] | None) -> int:
     found = of_jobs(found, jobs or ())
     known = explained(found, wiring.inspectors, live.clock, within=_WITHIN)
     probed = None if jobs is None else probe_targets(known.targets, known.facts, wiring.prober())
-    code = _exit(known, probed)
+    code = exit_of(known, probed, jobs or ())
     if settings.as_json:
         show_json(
             "targets", ok=code is Exit.DONE, result=as_result(known, probed, {_key(o): o.last_scrape for o in found})
@@ -61,10 +64,15 @@ def show_targets(settings: Settings, jobs: tuple[str, ...] | None) -> int:
     return code
 
 
-def _exit(known: ExplainedTargets, probed: ProbedTargets | None) -> Exit:
-    if any(one.health == "down" for one in known.targets) or (probed and probed.silent):
+def exit_of(known: ExplainedTargets, probed: ProbedTargets | None, jobs: tuple[str, ...]) -> Exit:
+    """0 only where every target is known to be up. `jobs`: those that were asked for, all where none is named."""
+    shown = {f"{one.job}/{one.instance}" for one in known.targets}
+    # Where jobs are named, what vanishes of others is told and is not what was asked for.
+    is_lost = any(not jobs or one.who in shown for one in known.up_but)
+    if is_lost or any(one.health == "down" for one in known.targets) or (probed and probed.silent):
         return Exit.FINDINGS
-    return Exit.PARTLY if probed and probed.unknown else Exit.DONE
+    is_known = bool(known.targets) and all(one.health == "up" for one in known.targets)
+    return Exit.DONE if is_known and not (probed and probed.unknown) else Exit.PARTLY
 
 
 # --- for people ----------------------------------------------------------------------------------
@@ -186,9 +194,9 @@ def as_result(
             {
                 "job": one.job,
                 "instance": one.instance,
-                "url": one.url,
+                "url": without_secret(one.url),
                 "health": one.health,
-                "last_error": one.last_error or None,
+                "last_error": without_secret(one.last_error) or None,
                 "last_scrape": last_scrapes.get(_key(one)) or None,
                 "cause": _cause(known.cause(one)),
                 **({"probe": _probe(verdicts[_key(one)])} if probed else {}),
@@ -235,7 +243,9 @@ def _plan(fix: Fix) -> dict[str, str]:
 
 def _probe(one: Verdict) -> dict[str, Any]:
     seen: Probed | None = one.probed
-    return {"answers": one.answers, "sentence": one.sentence, **(asdict(seen) if seen else {"dns": None})}
+    fields: dict[str, Any] = asdict(seen) if seen else {"dns": None}
+    fields |= {name: without_secret(fields[name]) for name in _SAID if name in fields}
+    return {"answers": one.answers, "sentence": one.sentence, **fields}
 
 
 def _key(one: Any) -> tuple[str, str, str]:

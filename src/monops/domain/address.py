@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from ipaddress import ip_address
+from urllib.parse import SplitResult, urlsplit
+
+_NOTHING = SplitResult(scheme="", netloc="", path="", query="", fragment="")
 
 
 def is_address(text: str) -> bool:
@@ -12,3 +15,20 @@ def is_address(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def parts_of(url: str) -> SplitResult:
+    """`urlsplit`; every part is empty where the text is no URL, as `http://[::1:9100/metrics`, which a server may hold
+    nevertheless."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return _NOTHING
+
+
+def port_of(parts: SplitResult) -> int | None:
+    """The port that is written; None where there is none, or what is there is none."""
+    try:
+        return parts.port
+    except ValueError:
+        return None

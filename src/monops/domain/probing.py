@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol
-from urllib.parse import urlsplit
 
+from monops.domain.address import parts_of
 from monops.domain.facts import SeenContainer, Target
 from monops.domain.rebuild import without_secret
 from monops.domain.scrape_error import classify
@@ -52,11 +52,12 @@ class Task:
 
     @property
     def host(self) -> str:
-        return urlsplit(self.url).hostname or ""
+        return parts_of(self.url).hostname or ""
 
     @property
     def port(self) -> int:
-        parts = urlsplit(self.url)
+        """0 where the URL has none that can be asked."""
+        parts = parts_of(self.url)
         try:
             return parts.port or _PORTS.get(parts.scheme, 80)
         except ValueError:
@@ -64,12 +65,12 @@ class Task:
 
     @property
     def is_encrypted(self) -> bool:
-        return urlsplit(self.url).scheme == "https"
+        return parts_of(self.url).scheme == "https"
 
     @property
     def path(self) -> str:
         """With the parameters."""
-        parts = urlsplit(self.url)
+        parts = parts_of(self.url)
         return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
 

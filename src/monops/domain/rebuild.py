@@ -21,6 +21,8 @@ _URL_PASSWORD = re.compile(r"(?P<head>[a-z][a-z0-9+.-]*://[^:/@\s]*:)[^/\s]+(?=@
 _INSIDE = re.compile(
     r"""(?P<name>(?<![\w-])--?[\w.-]+|\b\w+(?==))(?P<between>=|\s+)(?!-)(?P<value>"[^"]*"|'[^']*'|[^\s"']+)"""
 )
+#: One parameter of a URL: `?module=http&token=abc` has two.
+_PARAMETER = re.compile(r"""(?P<name>(?<=[?&])[\w.%-]+)(?P<between>=)(?P<value>[^&#\s"']+)""")
 #: `redis-cli -a PASSWORD`: a name that says nothing.
 _REDIS_CLI = re.compile(r"(?P<head>\bredis-cli\b.*?\s-a\s+)\S+")
 _REMOVED = "<removed>"
@@ -63,11 +65,11 @@ def rebuild_facts(raw: Mapping[str, Any]) -> dict[str, Any]:
 
 def without_secret(text: str) -> str:
     """`NAME=value` or `--flag=value` with the value removed if the name sounds secret; so are those inside a longer
-    text, and passwords in URLs."""
+    text, and passwords and parameters of URLs."""
     name, equals, value = text.partition("=")
-    if equals and " " not in name and _is_secret(name, value):
+    if equals and " " not in name and "://" not in name and _is_secret(name, value):
         return f"{name}={_REMOVED}"
-    text = _INSIDE.sub(_without_value, text)
+    text = _INSIDE.sub(_without_value, _PARAMETER.sub(_without_value, text))
     return without_url_password(_REDIS_CLI.sub(rf"\g<head>{_REMOVED}", text))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from monops.domain.cause import Cause
 from monops.domain.facts import Facts, Target
 from monops.domain.finding import Fix
+from monops.domain.rebuild import without_secret
 from monops.domain.scrape_answer import ANSWERS
 from monops.domain.scrape_error import ScrapeError, classify
 from monops.domain.scrape_names import of_name
@@ -31,7 +32,7 @@ _REACH: Mapping[str, Callable[[ScrapeError, Scene], Cause]] = {
 
 def root_cause(target: Target, facts: Facts) -> Cause:
     """Why `target`, which is down, is down. What Docker facts would tell and do not is said as a choice."""
-    error, around = classify(target.last_error), scene(target, facts)
+    error, around = classify(without_secret(target.last_error)), scene(target, facts)
     tell = _REACH.get(error.kind) or ANSWERS.get(error.kind) or _other
     return tell(error, around)
 

@@ -328,7 +328,7 @@ def _took(scene: Scene) -> str:
 
 
 def _more_time(scene: Scene) -> Fix:
-    url = shlex.quote(scene.target.url)
+    url = shlex.quote(scene.shown_url)
     return Fix(
         say=f"Measure how long it takes; then make it faster, or raise scrape_timeout of job {scene.job} (at most its "
         "scrape_interval).",

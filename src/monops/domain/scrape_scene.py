@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
 
+from monops.domain.address import parts_of, port_of
 from monops.domain.facts import Facts, ListeningSocket, SeenContainer, Target, Unknown
 from monops.domain.finding import Fix, Risk
 from monops.domain.prometheus_config import scrape_jobs
@@ -48,9 +48,14 @@ def listening(one: SeenContainer) -> tuple[ListeningSocket, ...] | None:
 
 
 def exposed_ports(one: SeenContainer) -> tuple[int, ...]:
-    """The TCP ports that its image, or its service, says it uses."""
+    """The TCP ports that its image, or its service, says it uses; `3000-3005/tcp` is six."""
     declared = (one.container.raw.get("Config") or {}).get("ExposedPorts") or {}
-    return tuple(sorted(int(port.partition("/")[0]) for port in declared if not port.endswith("/udp")))
+    found: set[int] = set()
+    for port in declared:
+        first, _, last = port.partition("/")[0].partition("-")
+        if not port.endswith("/udp") and first.isdecimal() and (last or first).isdecimal():
+            found.update(range(int(first), int(last or first) + 1))
+    return tuple(sorted(found))
 
 
 def age(one: SeenContainer, now: datetime) -> float:
@@ -133,12 +138,18 @@ class Scene:
 
     @property
     def address(self) -> str:
-        return f"{self.host}:{self.port}"
+        """The instance where the URL is none."""
+        return f"{self.host}:{self.port}" if self.host else self.target.instance
 
     @property
     def error(self) -> str:
         """The text of the scrape, as evidence."""
         return f"/api/v1/targets: {without_secret(self.target.last_error)}"
+
+    @property
+    def shown_url(self) -> str:
+        """The URL, as evidence and in commands."""
+        return without_secret(self.target.url)
 
     @property
     def is_relabelled(self) -> bool:
@@ -183,7 +194,7 @@ class Scene:
 
     def look(self) -> str:
         """A command that fetches the metrics from where Prometheus is."""
-        url = shlex.quote(self.target.url)
+        url = shlex.quote(self.shown_url)
         return f"docker exec {self.prometheus_name} wget -qO- -T 10 {url} | head"
 
     def edit(self, say: str) -> Fix:
@@ -217,7 +228,7 @@ class Scene:
 
 def scene(target: Target, facts: Facts) -> Scene:
     """What is known around a target. Takes what is unknown as such."""
-    parts = urlsplit(target.url)
+    parts = parts_of(target.url)
     containers: tuple[SeenContainer, ...] = ()
     blind = ""
     prometheus = None
@@ -229,15 +240,11 @@ def scene(target: Target, facts: Facts) -> Scene:
         prometheus = prometheus_of(fact) if name == "containers" else prometheus
     config, model = facts.prometheus_config, facts.compose_model
     job = target.discovered.get("job", target.job)
-    try:
-        port = parts.port
-    except ValueError:
-        port = None
     return Scene(
         target=target,
         scheme=parts.scheme,
         host=parts.hostname or "",
-        port=port or _DEFAULT_PORTS.get(parts.scheme, 80),
+        port=port_of(parts) or _DEFAULT_PORTS.get(parts.scheme, 80),
         path=parts.path,
         prometheus=prometheus,
         containers=containers,

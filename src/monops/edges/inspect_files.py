@@ -47,13 +47,19 @@ class ConfigFiles:
     def on_host(self) -> dict[str, str]:
         """host path -> text. Raises MonopsError where the host's files are not ours to see."""
         paths: list[str] = []
+        labelled: tuple[str, ...] = ()
         with contextlib.suppress(EngineError):  # without an engine what lies beside the Compose file is there still
             if self._reader.shares_host:
                 paths += [path for service in _CONFIG for path in self._mounted(service)]
+                # As the labels write them: checks look them up by that, wherever monops was started.
+                labelled = tuple(path for path in self._members.labelled()[0] if path.startswith("/"))
+        paths += labelled
         if self._compose_file is not None:
             folder = os.path.realpath(Path(self._compose_file).parent)
             named = [f"{folder}/{posixpath.basename(path)}" for path in _CONFIG.values()]
-            paths += [os.path.realpath(self._compose_file), *named, *_below(f"{folder}/{_RULES}")]
+            own = os.path.realpath(self._compose_file)
+            is_labelled = own in map(os.path.realpath, labelled)
+            paths += [*(() if is_labelled else (own,)), *named, *_below(f"{folder}/{_RULES}")]
         if not paths:
             raise EngineError(
                 "the stack's files cannot be seen from here",

@@ -12,6 +12,7 @@ from monops.domain.errors import MonopsError
 from monops.domain.facts import Facts, SeenContainer, Target, Unknown
 from monops.domain.finding import Fix
 from monops.domain.ports import Clock, Inspectors, ScrapeTarget, Series
+from monops.domain.rebuild import without_secret
 from monops.domain.scrape_cause import root_cause
 from monops.domain.scrape_scene import prometheus_of
 from monops.ops.gather import gather
@@ -141,9 +142,22 @@ def explained_by(found: Sequence[ScrapeTarget], facts: Facts, *, unknown: str = 
     read = () if isinstance(facts.prometheus_targets, Unknown) else facts.prometheus_targets
     known = {(one.job, one.instance, one.url): one for one in read}
     targets = tuple(_target(one, known) for one in found)
-    causes = {(one.job, one.instance, one.url): root_cause(one, facts) for one in targets if one.health == "down"}
+    causes = {(one.job, one.instance, one.url): _cause(one, facts) for one in targets if one.health == "down"}
     lost, unasked = _up_but(targets, facts)
     return ExplainedTargets(targets=targets, causes=causes, up_but=lost, unknown=unknown or unasked, facts=facts)
+
+
+def _cause(one: Target, facts: Facts) -> Cause:
+    try:
+        return root_cause(one, facts)
+    except Exception as error:  # noqa: BLE001 - a bug in the cause of one target must not hide all the others
+        return Cause(
+            kind="unknown",
+            about=f"target {one.job}/{one.instance}",
+            sentence=f"why is unknown: {without_secret(f'{type(error).__name__}: {error}')}",
+            evidence=(f"/api/v1/targets: {without_secret(one.last_error)}",),
+            fix=Fix(say="Ask the target from where Prometheus is.", command="monops targets --probe"),
+        )
 
 
 def _target(one: ScrapeTarget, known: Mapping[tuple[str, str, str], Target]) -> Target:
@@ -206,7 +220,7 @@ def _of_loss(loss: _Loss, count: float, targets: Sequence[Target], log: Sequence
         return
     for url, line in named.items():
         target = by_url[url]
-        evidence = (counted, f"its log: {' '.join(line.split())[:300]}")
+        evidence = (counted, f"its log: {without_secret(' '.join(line.split()))[:300]}")
         yield UpBut(
             kind=loss.kind, who=f"{target.job}/{target.instance}", sentence=loss.sentence, evidence=evidence, fix=fix
         )

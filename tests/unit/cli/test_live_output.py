@@ -215,11 +215,22 @@ def test_targets_are_a_table_with_the_last_error(monops: CommandLine, web: WebSe
 
 
 def test_targets_that_are_all_up_are_exit_0(monops: CommandLine, web: WebServices) -> None:
+    web.data(TARGETS, {"activeTargets": [scraped("node", "host"), scraped("new", "x:1")]})
+    shown = monops("targets")
+    assert (shown.code, shown.out.splitlines()[-1]) == (0, "2 targets: 2 up")
+
+
+def test_a_target_that_was_not_scraped_yet_is_not_taken_for_up(monops: CommandLine, web: WebServices) -> None:
     web.data(TARGETS, {"activeTargets": [scraped("node", "host"), scraped("new", "x:1", "unknown")]})
     shown = monops("targets")
-    assert (shown.code, shown.out.splitlines()[-1]) == (0, "2 targets: 1 up, 1 unknown")
+    assert (shown.code, shown.out.splitlines()[-1]) == (3, "2 targets: 1 up, 1 unknown")
+    assert monops("targets", "--output", "json").document["ok"] is False
+
+
+def test_no_targets_at_all_are_not_taken_for_well(monops: CommandLine, web: WebServices) -> None:
     web.data(TARGETS, {"activeTargets": []})
-    assert monops("targets").out == "Prometheus has no targets\n"
+    shown = monops("targets")
+    assert (shown.code, shown.out) == (3, "Prometheus has no targets\n")
 
 
 @pytest.fixture

@@ -29,6 +29,9 @@ SECRET = "hunter2"
         ("redis-cli -h x -a hunter2 ping", "redis-cli -h x -a <removed> ping"),
         ("REDIS_ADDR=redis://user:hunter2@host:6379", "REDIS_ADDR=redis://user:<removed>@host:6379"),
         ("redis://:hunter2@host", "redis://:<removed>@host"),
+        ("http://api/metrics?token=hunter2", "http://api/metrics?token=<removed>"),
+        ("http://api/probe?module=a&token=hunter2&x=1", "http://api/probe?module=a&token=<removed>&x=1"),
+        ('Get "http://api/m?a=b&api_key=hunter2": EOF', 'Get "http://api/m?a=b&api_key=<removed>": EOF'),
         ("DATABASE_URL=postgres://u:hun@ter2@db/x?y=1", "DATABASE_URL=postgres://u:<removed>@db/x?y=1"),
     ],
 )
@@ -46,6 +49,7 @@ def test_the_value_of_what_sounds_secret_is_removed(text: str, shown: str) -> No
         "GF_AUTH_ANONYMOUS_ENABLED=true",
         "PASSWORD=",
         "http://host:9090/path@x",
+        "http://auth-service:9115/probe?target=web&module=http",
         "--storage.tsdb.retention.time=30d",
         "plain words",
         "",

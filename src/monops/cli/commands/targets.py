@@ -15,6 +15,7 @@ from monops.cli.whole_command import whole
 from monops.cli.wiring import Wiring
 from monops.domain.exits import Exit
 from monops.domain.ports import ScrapeTarget
+from monops.domain.rebuild import without_secret
 from monops.ops.targets import TargetChange, add_target, remove_target
 
 _WAIT = click.option(
@@ -32,7 +33,8 @@ _WAIT = click.option(
     "targets",
     cls=TargetsGroup,
     invoke_without_command=True,
-    epilog="Exit status: 0 every target is up; 3 one could not be asked; 4 one is not up, or does not answer.",
+    epilog="Exit status: 0 every target is up; 3 one was not scraped yet or could not be asked, or there is none; "
+    "4 one is down, does not answer, or is up and its samples vanish.",
 )
 @click.option(
     "--probe", is_flag=True, help="Ask the targets themselves, or those of the JOBs named, as Prometheus does."
@@ -103,16 +105,18 @@ def remove(settings: Settings, job: str, address: str, seconds: int) -> int:
 def _seen(target: ScrapeTarget) -> str:
     if target.health == "unknown":
         return "Prometheus knows it, and has not scraped it yet: monops targets"
-    return f"Prometheus scrapes it: {target.health}" + (f", {target.last_error}" if target.last_error else "")
+    return f"Prometheus scrapes it: {target.health}" + (
+        f", {without_secret(target.last_error)}" if target.last_error else ""
+    )
 
 
 def _target(one: ScrapeTarget) -> dict[str, Any]:
     return {
         "job": one.job,
         "instance": one.instance,
-        "url": one.url,
+        "url": without_secret(one.url),
         "health": one.health,
-        "last_error": one.last_error or None,
+        "last_error": without_secret(one.last_error) or None,
         "last_scrape": one.last_scrape or None,
     }
 
