@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Protocol
 
+from monops.domain.alert_sent import labels_as_sent
 from monops.domain.errors import MonopsError, Refused
 from monops.domain.ports import AlertPath, Clock, Listener, RoutedAlert, StackFolder
 from monops.domain.routing import Routing, read_routing
@@ -112,8 +113,11 @@ def through_alertmanager(trial: Trial) -> AlertTest:
 def through_prometheus(trial: Trial, folder: StackFolder) -> AlertTest:
     """From a rule of its own in Prometheus on. The rule's file is away afterwards, whatever happens."""
     began = trial.clock.monotonic()
-    result = AlertTest(run=trial.run, receiver=test_receiver(read_routing(trial.path.routing()), trial.labels))
+    result = AlertTest(run=trial.run, receiver=_receiver_of_rule(trial))
     with trial.path.listen(trial.address, trial.port) as listener, _rule_file(trial, folder) as write:
+        # Prometheus reads its whole configuration again with the rule: what has been edited meanwhile holds from now.
+        write(fires=False)
+        _receiver_of_rule(trial)
         write(fires=True)
         arrived = (
             _rule_fires(trial, result)
@@ -126,6 +130,23 @@ def through_prometheus(trial: Trial, folder: StackFolder) -> AlertTest:
             _notified(trial, result, listener, "resolved")
     result.seconds = trial.clock.monotonic() - began
     return result
+
+
+def _receiver_of_rule(trial: Trial) -> str:
+    """The receiver of the test route, for the alert as Prometheus sends it.
+
+    Raises Refused where it would page people, or may.
+    """
+    try:
+        sent = labels_as_sent(trial.path.prometheus_config(), trial.labels)
+    except ValueError as error:
+        raise Refused(
+            f"nobody can tell where an alert of Prometheus would go: {error}", remedy="monops alerts test"
+        ) from error
+    routing = read_routing(trial.path.routing())
+    # One that is sent to nobody is lost on the way, and the test says so.
+    receivers = [test_receiver(routing, labels) for labels in sent or (trial.labels,)]
+    return receivers[0]
 
 
 def test_receiver(routing: Routing, labels: Mapping[str, str]) -> str:
