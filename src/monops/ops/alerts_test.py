@@ -9,13 +9,14 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from monops.domain.alert_sent import labels_as_sent
 from monops.domain.errors import MonopsError, Refused
 from monops.domain.ports import AlertPath, Clock, Listener, RoutedAlert, StackFolder
 from monops.domain.routing import Routing, read_routing
+from monops.ops.interruption import uninterrupted
 
 #: Links of the chain, in its order.
 RULE, EVALUATION, DISCOVERY, DELIVERY, ROUTING, MUTING, NOTIFICATION, RESOLUTION = (
@@ -23,6 +24,8 @@ RULE, EVALUATION, DISCOVERY, DELIVERY, ROUTING, MUTING, NOTIFICATION, RESOLUTION
 )  # fmt: skip
 TEST_LABEL = ("monops_test", "true")
 _EVERY = timedelta(milliseconds=200)
+#: How the file of a temporary rule begins; after it the moment at which its test is over in any case.
+_OVER = "# Written by monops alerts test, and removed when it ends, at the latest at "
 #: What to add to `alertmanager.yml` where there is no test route.
 ADVICE = """\
 route:
@@ -235,7 +238,8 @@ def _rule_file(trial: Trial, folder: StackFolder) -> Iterator[_Write]:
         labels = json.dumps(trial.labels)
         expr = "vector(1)" if fires else "vector(1) < 0"
         text = (
-            f"# Written by monops alerts test, and removed when it ends.\ngroups:\n  - name: monops-test-{trial.run}\n"
+            f"{_OVER}{(trial.clock.now() + _longest(trial)).isoformat()}\n"
+            f"groups:\n  - name: monops-test-{trial.run}\n"
             f"    interval: 1s\n    rules:\n      - alert: MonopsSyntheticTest\n        expr: {expr}\n"
             f"        labels: {labels}\n        annotations: {{summary: A test of alerting by monops}}\n"
         )
@@ -245,8 +249,9 @@ def _rule_file(trial: Trial, folder: StackFolder) -> Iterator[_Write]:
     try:
         yield write
     finally:
-        folder.remove(path)
-        trial.path.reload_prometheus()
+        with uninterrupted():
+            folder.remove(path)
+            trial.path.reload_prometheus()
 
 
 def _until(trial: Trial) -> Iterator[None]:
@@ -262,9 +267,27 @@ def _some(found: tuple[str, ...]) -> str:
     return ", ".join(found) or "no Alertmanager"
 
 
-def clear_left_behind(folder: StackFolder, path: AlertPath) -> None:
-    """Take away the rule files of tests that were killed. Raises MonopsError where Prometheus does not reload."""
-    found = [f"rules/{name}" for name in folder.names("rules") or () if name.startswith("monops-test-")]
+def _longest(trial: Trial) -> timedelta:
+    """How long a test can take: each link that is waited for, and what else may be slow."""
+    return 8 * trial.within + timedelta(minutes=2)
+
+
+def _is_over(text: bytes, now: datetime) -> bool:
+    """Whether the test that wrote a rule file has ended, so that nobody else takes the file away."""
+    first = text.decode(errors="replace").split("\n", 1)[0]
+    try:
+        return not first.startswith(_OVER) or datetime.fromisoformat(first.removeprefix(_OVER)) < now
+    except ValueError:
+        return True
+
+
+def clear_left_behind(folder: StackFolder, path: AlertPath, now: datetime) -> None:
+    """Take away the rule files of tests that were killed, and leave those of tests that may be under way.
+
+    Raises MonopsError where Prometheus does not reload.
+    """
+    names = [f"rules/{name}" for name in folder.names("rules") or () if name.startswith("monops-test-")]
+    found = [name for name in names if _is_over(folder.read(name) or b"", now)]
     for name in found:
         folder.remove(name)
     if not found:

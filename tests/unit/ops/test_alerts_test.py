@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from tests.fakes.memory_stack_folder import MemoryStackFolder
@@ -150,3 +150,27 @@ def test_an_edit_that_the_reload_brings_into_force_is_judged_before_anything_fir
     assert isinstance(done, Refused)
     assert "would go to pager" in done.message
     assert chain.paged == []
+
+
+def test_a_rule_of_a_test_that_was_killed_is_cleared_and_that_of_one_under_way_stays() -> None:
+    folder = MemoryStackFolder()
+    chain = Chain(folder=folder, config="global: {}")
+    trial = trials.Trial(
+        path=chain,
+        clock=SystemClock(),
+        run="r1",
+        severity="info",
+        address="",
+        port=0,
+        within=timedelta(seconds=30),
+    )
+    now = datetime.now(UTC)
+    with trials._rule_file(trial, folder) as write:
+        write(fires=True)
+        folder.write("rules/monops-test-older.yml", b"# Written by an older monops\ngroups: []\n")
+        folder.write("rules/own.yml", b"groups: []\n")
+        trials.clear_left_behind(folder, chain, now)
+        assert folder.names("rules") == ("monops-test-r1.yml", "own.yml")
+        trials.clear_left_behind(folder, chain, now + timedelta(hours=1))
+        assert folder.names("rules") == ("own.yml",)
+    assert not chain.fires
