@@ -15,7 +15,8 @@ from typing import Protocol
 from monops.domain.alert_sent import labels_as_sent
 from monops.domain.errors import MonopsError, Refused
 from monops.domain.ports import AlertPath, Clock, Listener, RoutedAlert, StackFolder
-from monops.domain.routing import Routing, read_routing
+from monops.domain.routing import Routing
+from monops.ops.alerts_routes import routing_in_force
 from monops.ops.interruption import uninterrupted
 
 #: Links of the chain, in its order.
@@ -101,7 +102,8 @@ class Trial:
 def through_alertmanager(trial: Trial) -> AlertTest:
     """From Alertmanager to the receiver, and back to resolved. Raises Refused where there is no test route."""
     began = trial.clock.monotonic()
-    result = AlertTest(run=trial.run, receiver=test_receiver(read_routing(trial.path.routing()), trial.labels))
+    routing = routing_in_force(trial.path.routing(), trial.labels)
+    result = AlertTest(run=trial.run, receiver=test_receiver(routing, trial.labels))
     with trial.path.listen(trial.address, trial.port) as listener:
         _send(trial, ends_in=timedelta(minutes=5))
         if _at_alertmanager(trial, result) and _notified(trial, result, listener, "firing"):
@@ -146,7 +148,7 @@ def _receiver_of_rule(trial: Trial) -> str:
         raise Refused(
             f"nobody can tell where an alert of Prometheus would go: {error}", remedy="monops alerts test"
         ) from error
-    routing = read_routing(trial.path.routing())
+    routing = routing_in_force(trial.path.routing(), trial.labels)
     # One that is sent to nobody is lost on the way, and the test says so.
     receivers = [test_receiver(routing, labels) for labels in sent or (trial.labels,)]
     return receivers[0]

@@ -11,7 +11,7 @@ import pytest
 from tests.fakes.memory_stack_folder import MemoryStackFolder
 
 from monops.domain.alert_sent import labels_as_sent
-from monops.domain.errors import Refused
+from monops.domain.errors import MonopsError, Refused
 from monops.domain.ports import Heard, RoutedAlert
 from monops.domain.routing import read_routing
 from monops.edges.clock import SystemClock
@@ -105,13 +105,16 @@ class Chain:
         yield Ear(self)
 
 
+def trial_of(chain: Chain) -> trials.Trial:
+    within = timedelta(seconds=1)
+    return trials.Trial(path=chain, clock=SystemClock(), run="r1", severity="info", address="", port=0, within=within)
+
+
 def ran(config: str, edited: str = "") -> tuple[Chain, trials.AlertTest | Refused]:
     folder = MemoryStackFolder()
     chain = Chain(folder=folder, config=config, edited=edited)
-    within = timedelta(seconds=1)
-    trial = trials.Trial(path=chain, clock=SystemClock(), run="r1", severity="info", address="", port=0, within=within)
     try:
-        done: trials.AlertTest | Refused = trials.through_prometheus(trial, folder)
+        done: trials.AlertTest | Refused = trials.through_prometheus(trial_of(chain), folder)
     except Refused as error:
         done = error
     assert not folder.names("rules")
@@ -152,18 +155,22 @@ def test_an_edit_that_the_reload_brings_into_force_is_judged_before_anything_fir
     assert chain.paged == []
 
 
+def test_a_routing_that_cannot_be_evaluated_is_said_and_nothing_fires(monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = MemoryStackFolder()
+    chain = Chain(folder=folder, config="global: {scrape_interval: 15s}")
+    monkeypatch.setattr(chain, "routing", lambda: ROUTING.replace('cluster="prod"', 'cluster=~"(?U)p+"'), raising=True)
+    trial = trial_of(chain)
+    with pytest.raises(MonopsError, match="nobody but Alertmanager can tell"):
+        trials.through_prometheus(trial, folder)
+    with pytest.raises(MonopsError, match="nobody but Alertmanager can tell"):
+        trials.through_alertmanager(trial)
+    assert chain.paged == []
+
+
 def test_a_rule_of_a_test_that_was_killed_is_cleared_and_that_of_one_under_way_stays() -> None:
     folder = MemoryStackFolder()
     chain = Chain(folder=folder, config="global: {}")
-    trial = trials.Trial(
-        path=chain,
-        clock=SystemClock(),
-        run="r1",
-        severity="info",
-        address="",
-        port=0,
-        within=timedelta(seconds=30),
-    )
+    trial = trial_of(chain)
     now = datetime.now(UTC)
     with trials._rule_file(trial, folder) as write:
         write(fires=True)
