@@ -61,15 +61,21 @@ def dashboard_file(path: str, text: str) -> Dashboard | None:
     if not isinstance(found, dict) or not isinstance(found.get("panels"), list):
         return None
     lines = _Lines(text)
-    variables = (found.get("templating") or {}).get("list") or ()
+    templating = found.get("templating")
+    variables = _items(templating.get("list")) if isinstance(templating, dict) else []
     return Dashboard(
         path=path,
         title=str(found.get("title", "")),
         panels=tuple(_panel(item, lines) for item in _flat(found["panels"])),
         variables=frozenset(str(one.get("name")) for one in variables if isinstance(one, dict)),
-        inputs=frozenset(str(one.get("name")) for one in found.get("__inputs") or () if isinstance(one, dict)),
+        inputs=frozenset(str(one.get("name")) for one in _items(found.get("__inputs")) if isinstance(one, dict)),
         description=str(found.get("description") or ""),
     )
+
+
+def _items(value: Any) -> list[Any]:
+    """The items of a list; none where people wrote something else."""
+    return value if isinstance(value, list) else []
 
 
 def _flat(panels: list[Any]) -> Iterator[Mapping[str, Any]]:
@@ -77,12 +83,12 @@ def _flat(panels: list[Any]) -> Iterator[Mapping[str, Any]]:
         if isinstance(panel, dict):
             if panel.get("type") != "row":
                 yield panel
-            yield from _flat(panel.get("panels") or [])
+            yield from _flat(_items(panel.get("panels")))
 
 
 def _panel(item: Mapping[str, Any], lines: _Lines) -> Panel:
     title = str(item.get("title") or "")
-    targets = [one for one in item.get("targets") or () if isinstance(one, dict) and one.get("hide") is not True]
+    targets = [one for one in _items(item.get("targets")) if isinstance(one, dict) and one.get("hide") is not True]
     queries = tuple(
         Query(
             ref=str(one.get("refId", "")),
