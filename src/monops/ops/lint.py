@@ -13,7 +13,7 @@ from monops.domain.lint import dashboards, rules
 from monops.domain.lint.dashboard_file import Dashboard, Panel, Query
 from monops.domain.lint.passing import let_pass
 from monops.domain.lint.problem import RULES, Problem, matching
-from monops.domain.lint.promql import Expression, NotPromql, Selector, parsed, with_variables
+from monops.domain.lint.promql import Expression, NotPromql, Selector, has_variables, parsed, with_variables
 from monops.domain.lint.recognise import Recognised, recognised
 from monops.domain.lint.rules_file import Rule, RuleFile
 from monops.domain.lint.series import Verdict, fixed, ladder, told, worth_asking
@@ -188,11 +188,14 @@ class _Linter:
     def _read_queries(self, dashboard: Dashboard) -> None:
         for panel in dashboard.panels:
             for query in panel.queries:
-                if not self._is_prometheus(query.source or panel.source):
+                if not _is_promql(panel, query):
                     continue
                 try:
                     expression = with_variables(query.expr)
                 except NotPromql as error:
+                    said = str(error) if has_variables(query.expr) else self._refused(query.expr, str(error))
+                    if not said:
+                        continue
                     self._run.problems.append(
                         Problem(
                             id="promql/syntax",
@@ -200,16 +203,13 @@ class _Linter:
                             file=dashboard.path,
                             line=query.line,
                             subject=f"panel {panel.title} of {dashboard.title}",
-                            message=f"The query is no PromQL: {error}.",
+                            message=f"The query is no PromQL: {said}.",
                             fix="Correct the query; the panel shows an error.",
                         )
                     )
                     continue
                 if expression is not None:
                     self._queries.append((dashboard, panel, query, expression))
-
-    def _is_prometheus(self, source: str | None) -> bool:
-        return source is None or source not in ("-- Grafana --", "-- Dashboard --", "grafana")
 
     def _refused(self, text: str, said: str) -> str:
         """Why an expression is refused; "" where a server that knows more of PromQL takes it."""
@@ -287,6 +287,15 @@ class _Linter:
                 except MonopsError as error:
                     self._unknown(error.message)
         return found
+
+
+def _is_promql(panel: Panel, query: Query) -> bool:
+    """Whether a query goes to a Prometheus, as far as the dashboard tells."""
+    source, kind = (query.source, query.kind) if query.source or query.kind else (panel.source, panel.kind)
+    # The clouds have types of their own, as grafana-amazonprometheus-datasource; "datasource" is Grafana's mix of all.
+    if kind is not None and kind != "datasource" and "prometheus" not in kind:
+        return False
+    return source not in ("-- Grafana --", "-- Dashboard --", "grafana")
 
 
 def _alike(selector: Selector) -> Selector:

@@ -186,3 +186,50 @@ def test_what_promtool_says_becomes_problems() -> None:
     assert (one.file, one.line) == ("x/r.yml", 6)
     (one,) = of_output("config/alertmanager", "Checking 'a.yml'  FAILED: undefined receiver\n", str, "other")
     assert (one.file, one.message) == ("a.yml", "amtool refuses it: undefined receiver")
+
+
+def dashboard_problems(
+    expr: str, server: FakeServer | None = None, *, of_panel: object = None, of_query: object = None
+) -> list[str]:
+    panel = {"title": "P", "datasource": of_panel, "targets": [{"refId": "A", "expr": expr, "datasource": of_query}]}
+    bench = Bench(
+        files=(SourceFile(path="d.json", text=json.dumps({"title": "D", "panels": [panel]})),),
+        is_own=False,
+        today=date(2026, 1, 1),
+        server=None if server is None else lambda: server,
+        tools=None,
+    )
+    return [one.message for one in lint(bench, frozenset(("promql/syntax",))).problems]
+
+
+LOKI, PROMETHEUS = {"type": "loki", "uid": "l"}, {"type": "prometheus", "uid": "p"}
+
+
+@pytest.mark.parametrize(
+    ("of_panel", "of_query", "is_judged"),
+    [
+        (None, None, True),
+        (PROMETHEUS, None, True),
+        (LOKI, None, False),
+        (PROMETHEUS, LOKI, False),
+        (LOKI, PROMETHEUS, True),
+        ({"type": "datasource", "uid": "-- Mixed --"}, LOKI, False),
+        ({"type": "grafana-amazonprometheus-datasource", "uid": "a"}, None, True),
+    ],
+)
+def test_queries_of_other_data_sources_are_no_promql(of_panel: object, of_query: object, is_judged: bool) -> None:
+    found = dashboard_problems('{job="x"} |= "error"', of_panel=of_panel, of_query=of_query)
+    assert bool(found) is is_judged
+
+
+def test_a_query_that_the_server_takes_is_none_that_the_parser_refuses() -> None:
+    server = FakeServer(SERVER, {})
+    assert dashboard_problems("a_function_of_tomorrow(up)", server) == []
+    assert server.asked == ["a_function_of_tomorrow(up)"]
+    assert len(dashboard_problems("a_function_of_tomorrow(up)")) == 1
+
+
+def test_a_query_with_variables_is_not_asked_of_the_server() -> None:
+    server = FakeServer(SERVER, {})
+    assert len(dashboard_problems('up{job="$job"', server)) == 1
+    assert server.asked == []

@@ -22,6 +22,8 @@ class Query:
     line: int
     #: The uid or name of its data source; None where it names none.
     source: str | None
+    #: The type of its data source: `prometheus`, `loki`; None where none is named.
+    kind: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +34,7 @@ class Panel:
     source: str | None
     line: int
     queries: tuple[Query, ...]
+    kind: str | None = None
     #: What a person wrote of it: JSON has no comments.
     description: str = ""
 
@@ -95,6 +98,7 @@ def _panel(item: Mapping[str, Any], lines: _Lines) -> Panel:
             expr=str(one["expr"]),
             line=lines.of("expr", str(one["expr"])),
             source=_source(one.get("datasource")),
+            kind=_kind(one.get("datasource")),
         )
         for one in targets
         if isinstance(one.get("expr"), str) and one["expr"].strip()
@@ -102,6 +106,7 @@ def _panel(item: Mapping[str, Any], lines: _Lines) -> Panel:
     return Panel(
         title=title or f"panel {item.get('id', '')}",
         source=_source(item.get("datasource")),
+        kind=_kind(item.get("datasource")),
         line=lines.of("title", title) if title else 1,
         queries=queries,
         description=str(item.get("description") or ""),
@@ -113,6 +118,11 @@ def _source(value: Any) -> str | None:
     if isinstance(value, dict):
         return str(value["uid"]) if value.get("uid") else None
     return value if isinstance(value, str) and value else None
+
+
+def _kind(value: Any) -> str | None:
+    """Its type; none before Grafana 8.3."""
+    return str(value["type"]) if isinstance(value, dict) and value.get("type") else None
 
 
 class _Lines:

@@ -95,7 +95,7 @@ def with_variables(text: str) -> Expression | None:
 
     Raises NotPromql for what is none whatever the variables stand for.
     """
-    if not _VARIABLE.search(text):
+    if not has_variables(text):
         return parsed(text)
     for stand_in in (ANY, "1", "5m"):
         try:
@@ -105,6 +105,11 @@ def with_variables(text: str) -> Expression | None:
     if any(_outside_strings(text, found.start()) and not _is_duration(text, found) for found in _variables(text)):
         return None
     raise _refusal(text)
+
+
+def has_variables(text: str) -> bool:
+    """Whether a query is one only when Grafana has filled it in."""
+    return _VARIABLE.search(text) is not None
 
 
 def _refusal(text: str) -> NotPromql:
