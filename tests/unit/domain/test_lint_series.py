@@ -233,3 +233,29 @@ def test_a_query_with_variables_is_not_asked_of_the_server() -> None:
     server = FakeServer(SERVER, {})
     assert len(dashboard_problems('up{job="$job"', server)) == 1
     assert server.asked == []
+
+
+def test_names_that_need_quotes_are_asked_for_in_quotes() -> None:
+    metric, label = '{"http.requests"}', '{"http.requests", "my.label"!=""}'
+    whole = '{"http.requests", "my.label"="x"}'
+    table = {f"count({metric})": [NOW], f"count({label})": [NOW]}
+    server = FakeServer(SERVER, table)
+    text = f"groups:\n- name: g\n  rules:\n  - alert: A\n    expr: '{whole} > 0'\n"
+    bench = Bench(
+        files=(SourceFile(path="r.yml", text=text),),
+        is_own=False,
+        today=date(2026, 1, 1),
+        server=lambda: server,
+        tools=None,
+    )
+    (one,) = lint(bench, frozenset(("series/dead",))).problems
+    assert 'none that matches `"my.label"="x"`' in one.message
+    assert server.asked == [
+        f"count({whole})",
+        f"count({whole})",
+        f"count({metric})",
+        f"count({label})",
+        f"count({whole})",
+        f'count by ("my.label") ({metric})',
+    ]
+    assert all(parsed(asked) for asked in server.asked)
