@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import date
 
-from monops.domain.errors import MonopsError, NotFound, UsageFault
+from monops.domain.errors import MonopsError, NotFound, ServiceUnreachable, UsageFault
 from monops.domain.finding import Severity
 from monops.domain.lint import dashboards, rules
 from monops.domain.lint.dashboard_file import Dashboard, Panel, Query
@@ -17,7 +17,7 @@ from monops.domain.lint.promql import Expression, NotPromql, Selector, has_varia
 from monops.domain.lint.recognise import Recognised, recognised
 from monops.domain.lint.rules_file import Rule, RuleFile
 from monops.domain.lint.series import Verdict, fixed, ladder, told, worth_asking
-from monops.domain.lint.server import Intervals, Question, Server, intervals_of
+from monops.domain.lint.server import Intervals, Question, Reply, Server, intervals_of
 from monops.domain.nearest import did_you_mean
 from monops.domain.ports.linting import LintServer, LintTools, SourceFile
 from monops.ops.lint_configs import Checked, check_configs
@@ -125,6 +125,7 @@ class _Linter:
         self._run = run
         self._chosen = chosen
         self._ask: LintServer | None = None
+        self._gone: ServiceUnreachable | None = None
         self._expressions: list[tuple[RuleFile, Rule, Expression]] = []
         self._queries: list[tuple[Dashboard, Panel, Query, Expression]] = []
 
@@ -216,12 +217,22 @@ class _Linter:
         if self._ask is None or self._run.server is None or not text.strip():
             return said
         try:
-            self._ask.answer(Question(text), self._run.server)
+            self._answer(self._ask, Question(text), self._run.server)
         except UsageFault as error:
             return error.message
         except MonopsError:
             return said
         return ""
+
+    def _answer(self, ask: LintServer, question: Question, server: Server) -> Reply:
+        """Of a server that answers no more nothing is asked: each question would wait as long again."""
+        if self._gone is not None:
+            raise self._gone
+        try:
+            return ask.answer(question, server)
+        except ServiceUnreachable as error:
+            self._gone = error
+            raise
 
     # --- selectors that match nothing
 
@@ -273,7 +284,7 @@ class _Linter:
             question = next(steps)
             while True:
                 try:
-                    question = steps.send(ask.answer(question, server))
+                    question = steps.send(self._answer(ask, question, server))
                 except StopIteration as end:
                     found: Verdict = end.value
                     return found

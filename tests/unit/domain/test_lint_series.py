@@ -8,6 +8,7 @@ from datetime import date
 
 import pytest
 
+from monops.domain.errors import ServiceUnreachable
 from monops.domain.lint.configs import of_output
 from monops.domain.lint.problem import RULES
 from monops.domain.lint.promql import NotPromql, parsed, span_of, with_variables
@@ -259,3 +260,28 @@ def test_names_that_need_quotes_are_asked_for_in_quotes() -> None:
         f'count by ("my.label") ({metric})',
     ]
     assert all(parsed(asked) for asked in server.asked)
+
+
+@pytest.mark.parametrize(("refused_rules", "at_most"), [(0, 8), (50, 1)], ids=["selectors at once", "refused rules"])
+def test_a_server_that_hangs_is_not_asked_again_for_everything(refused_rules: int, at_most: int) -> None:
+    class Hanging(FakeServer):
+        def answer(self, question: Question, server: Server) -> Reply:
+            super().answer(question, server)
+            raise ServiceUnreachable("Prometheus at http://p:9090: no answer", remedy="monops stack status")
+
+    server = Hanging(SERVER, {})
+    refused = "".join(
+        f"  - {{alert: R{number}, expr: of_tomorrow_{number}(up) > 0}}\n" for number in range(refused_rules)
+    )
+    rules = refused + "".join(f"  - {{alert: A{number}, expr: metric_{number} > 0}}\n" for number in range(500))
+    bench = Bench(
+        files=(SourceFile(path="r.yml", text=f"groups:\n- name: g\n  rules:\n{rules}"),),
+        is_own=False,
+        today=date(2026, 1, 1),
+        server=lambda: server,
+        tools=None,
+    )
+    found = lint(bench, frozenset(("series/dead",)))
+    assert found.unanswered == {"series/dead": "Prometheus at http://p:9090: no answer"}
+    assert found.problems == []
+    assert len(server.asked) <= at_most
