@@ -15,10 +15,9 @@ from monops.domain.facts import Facts, IsUnknown, Rule, RuleGroup, SeenContainer
 from monops.domain.nearest import nearest
 from monops.domain.rebuild import without_secret
 from monops.domain.routing import Matcher, Route, Routing, read_matchers, read_routing
+from monops.domain.watchdog import names_a_watchdog
 from monops.domain.yaml_text import read_yaml
 
-#: Names that alerts go by which always fire, so that their absence is noticed.
-_ALWAYS_FIRING = re.compile(r"watch_?dog|dead_?man|heart_?beat|always_?firing", re.IGNORECASE)
 #: By this label test alerts are routed; no other alert has it.
 TEST_LABEL = "monops_test"
 _ALWAYS_TRUE = re.compile(r"^vector\((\d+)\)( > 0)?$")
@@ -35,12 +34,12 @@ def alert_rules(facts: Facts) -> Iterator[tuple[RuleGroup, Rule]]:
 
 def always_fires(rule: Rule) -> bool:
     """Whether the rule is there to show that alerting works."""
-    return bool(_ALWAYS_FIRING.search(rule.name) or _ALWAYS_TRUE.match(rule.expr.strip()))
+    return bool(names_a_watchdog(rule.name) or _ALWAYS_TRUE.match(rule.expr.strip()))
 
 
 def is_watchdog(labels: Mapping[str, str]) -> bool:
     """The same, of an alert."""
-    return bool(_ALWAYS_FIRING.search(labels.get("alertname", "")))
+    return names_a_watchdog(labels.get("alertname", ""))
 
 
 def routing_of(facts: Facts) -> Routing:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
@@ -96,6 +97,8 @@ def cli(ctx: click.Context, /, **options: Any) -> None:
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; the exit code. Nothing but results goes to stdout."""
     signal.signal(signal.SIGTERM, _terminate)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # the terminal has gone; below nohup it is ignored
+        signal.signal(signal.SIGHUP, _terminate)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is ignored, as below nohup
         signal.signal(signal.SIGINT, _interrupt)
     arguments = shared_first(arguments)
@@ -111,8 +114,10 @@ def run(arguments: Sequence[str]) -> int:
         return _fail(settings, error.format_message(), _usage_remedy(error), Exit.USAGE)
     except (click.Abort, KeyboardInterrupt):
         return _fail(settings, "interrupted", "", Exit.INTERRUPTED)
-    except Terminated:
-        return _fail(settings, "stopped by SIGTERM; what was disturbed has been put back", "", Exit.TERMINATED)
+    except Terminated as stop:
+        with suppress(OSError):  # a terminal that has gone takes no message
+            _fail(settings, f"stopped by {stop}; what was disturbed has been put back", "", Exit.TERMINATED)
+        return int(Exit.TERMINATED)
     except click.ClickException as error:
         return _fail(settings, error.format_message(), "", Exit.FAILED)
     except MonopsError as error:
@@ -162,11 +167,12 @@ def shared_first(arguments: Sequence[str]) -> list[str]:
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:
-    """SIGTERM travels up as an error, so that what was stopped is started again on the way."""
-    del number, frame
+    """SIGTERM and SIGHUP travel up as an error, so that what was stopped is started again on the way."""
+    del frame
     # A second one must not interrupt the mending.
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    _end(Terminated())
+    for one in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(one, signal.SIG_IGN)
+    _end(Terminated(signal.Signals(number).name))
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
@@ -185,7 +191,7 @@ def _end(error: BaseException) -> None:
 
 def _done() -> None:
     """The result is out: a signal while Python takes itself apart must not turn it into a failure."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import html
 import json
+import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -129,7 +130,7 @@ def _sarif_result(one: Result, places: Mapping[str, int], fingerprint: str) -> d
         lines.append(f"Fix: {one.fix}" + (f" {one.command}" if one.command else ""))
     location: dict[str, Any] = {"logicalLocations": [{"fullyQualifiedName": one.subject, "kind": "resource"}]}
     if one.file is not None:
-        physical: dict[str, Any] = {"artifactLocation": {"uri": quote(one.file)}}
+        physical: dict[str, Any] = {"artifactLocation": {"uri": quote(os.fsencode(one.file))}}
         if one.line is not None:
             physical["region"] = {"startLine": one.line}
         location["physicalLocation"] = physical
@@ -176,7 +177,7 @@ def _fingerprints(results: Iterable[Result]) -> list[str]:
         key = (one.rule, one.subject)
         text = "\x00".join((*key, str(seen[key])))
         seen[key] += 1
-        prints.append(hashlib.sha256(text.encode()).hexdigest()[:32])
+        prints.append(hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:32])
     return prints
 
 

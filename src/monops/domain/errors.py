@@ -19,7 +19,7 @@
     │   └── SourceChanged            safe to try again
     ├── RestoreFailed            1   restored data cannot be written, or the service does not run on them
     └── Refused                  1   monops declines: it would lose something
-    Terminated                 143   SIGTERM: like KeyboardInterrupt, nobody catches it by catching errors
+    Terminated                 143   SIGTERM or SIGHUP: like KeyboardInterrupt, nobody catches it by catching errors
 
 Every one says what happened with the value, and the remedy as a command to paste.
 """
@@ -125,7 +125,7 @@ class EditedMeanwhile(Refused):
 
 
 class Terminated(BaseException):
-    """SIGTERM arrived; what was stopped is started again while this travels up.
+    """SIGTERM or SIGHUP arrived, which its text names; what was stopped is started again while this travels up.
 
     No MonopsError: whoever notes one destination's failure and goes on with the next must not do so now.
     """

@@ -33,5 +33,5 @@ MEANINGS: dict[Exit, str] = {
     Exit.CONFIGURATION: "the configuration is wrong",
     Exit.BUG: "a bug in monops: a report was saved",
     Exit.INTERRUPTED: "interrupted by ^C",
-    Exit.TERMINATED: "stopped by SIGTERM",
+    Exit.TERMINATED: "stopped by SIGTERM, or by SIGHUP as the terminal went",
 }

@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from monops.domain.go_expression import NotTranslated, go_expression
 from monops.domain.units import parse_duration
 from monops.domain.yaml_text import read_yaml
 
@@ -54,7 +55,7 @@ class Matcher:
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
-        return re.compile(self.value)
+        return go_expression(self.value)
 
     def __str__(self) -> str:
         value = self.value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
@@ -260,8 +261,8 @@ def _matcher(name: str, operator: str, value: str) -> Matcher:
     matcher = Matcher(name, operator, value)
     try:
         matcher.matches({})
-    except re.error as error:
-        raise ValueError(f"{matcher} is no regular expression that can be read: {error}") from error
+    except NotTranslated as error:
+        raise NotTranslated(f"{matcher} is no regular expression that can be read here: {error}") from error
     return matcher
 
 

@@ -63,6 +63,9 @@ class HttpAlertPath:
     def reload_prometheus(self) -> None:
         self._prometheus.reload()
 
+    def prometheus_config(self) -> str:
+        return str(self._prometheus.data("/api/v1/status/config").get("yaml") or "")
+
     def rule_of(self, run: str) -> tuple[str, str] | None:
         groups = self._prometheus.data("/api/v1/rules", {"type": "alert"}).get("groups") or ()
         for rule in (rule for group in groups for rule in group.get("rules") or ()):

@@ -9,12 +9,15 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
+from monops.domain.alert_sent import labels_as_sent
 from monops.domain.errors import MonopsError, Refused
 from monops.domain.ports import AlertPath, Clock, Listener, RoutedAlert, StackFolder
-from monops.domain.routing import Routing, read_routing
+from monops.domain.routing import Routing
+from monops.ops.alerts_routes import routing_in_force
+from monops.ops.interruption import uninterrupted
 
 #: Links of the chain, in its order.
 RULE, EVALUATION, DISCOVERY, DELIVERY, ROUTING, MUTING, NOTIFICATION, RESOLUTION = (
@@ -22,6 +25,8 @@ RULE, EVALUATION, DISCOVERY, DELIVERY, ROUTING, MUTING, NOTIFICATION, RESOLUTION
 )  # fmt: skip
 TEST_LABEL = ("monops_test", "true")
 _EVERY = timedelta(milliseconds=200)
+#: How the file of a temporary rule begins; after it the moment at which its test is over in any case.
+_OVER = "# Written by monops alerts test, and removed when it ends, at the latest at "
 #: What to add to `alertmanager.yml` where there is no test route.
 ADVICE = """\
 route:
@@ -97,7 +102,8 @@ class Trial:
 def through_alertmanager(trial: Trial) -> AlertTest:
     """From Alertmanager to the receiver, and back to resolved. Raises Refused where there is no test route."""
     began = trial.clock.monotonic()
-    result = AlertTest(run=trial.run, receiver=test_receiver(read_routing(trial.path.routing()), trial.labels))
+    routing = routing_in_force(trial.path.routing(), trial.labels)
+    result = AlertTest(run=trial.run, receiver=test_receiver(routing, trial.labels))
     with trial.path.listen(trial.address, trial.port) as listener:
         _send(trial, ends_in=timedelta(minutes=5))
         if _at_alertmanager(trial, result) and _notified(trial, result, listener, "firing"):
@@ -112,8 +118,11 @@ def through_alertmanager(trial: Trial) -> AlertTest:
 def through_prometheus(trial: Trial, folder: StackFolder) -> AlertTest:
     """From a rule of its own in Prometheus on. The rule's file is away afterwards, whatever happens."""
     began = trial.clock.monotonic()
-    result = AlertTest(run=trial.run, receiver=test_receiver(read_routing(trial.path.routing()), trial.labels))
+    result = AlertTest(run=trial.run, receiver=_receiver_of_rule(trial))
     with trial.path.listen(trial.address, trial.port) as listener, _rule_file(trial, folder) as write:
+        # Prometheus reads its whole configuration again with the rule: what has been edited meanwhile holds from now.
+        write(fires=False)
+        _receiver_of_rule(trial)
         write(fires=True)
         arrived = (
             _rule_fires(trial, result)
@@ -126,6 +135,23 @@ def through_prometheus(trial: Trial, folder: StackFolder) -> AlertTest:
             _notified(trial, result, listener, "resolved")
     result.seconds = trial.clock.monotonic() - began
     return result
+
+
+def _receiver_of_rule(trial: Trial) -> str:
+    """The receiver of the test route, for the alert as Prometheus sends it.
+
+    Raises Refused where it would page people, or may.
+    """
+    try:
+        sent = labels_as_sent(trial.path.prometheus_config(), trial.labels)
+    except ValueError as error:
+        raise Refused(
+            f"nobody can tell where an alert of Prometheus would go: {error}", remedy="monops alerts test"
+        ) from error
+    routing = routing_in_force(trial.path.routing(), trial.labels)
+    # One that is sent to nobody is lost on the way, and the test says so.
+    receivers = [test_receiver(routing, labels) for labels in sent or (trial.labels,)]
+    return receivers[0]
 
 
 def test_receiver(routing: Routing, labels: Mapping[str, str]) -> str:
@@ -214,7 +240,8 @@ def _rule_file(trial: Trial, folder: StackFolder) -> Iterator[_Write]:
         labels = json.dumps(trial.labels)
         expr = "vector(1)" if fires else "vector(1) < 0"
         text = (
-            f"# Written by monops alerts test, and removed when it ends.\ngroups:\n  - name: monops-test-{trial.run}\n"
+            f"{_OVER}{(trial.clock.now() + _longest(trial)).isoformat()}\n"
+            f"groups:\n  - name: monops-test-{trial.run}\n"
             f"    interval: 1s\n    rules:\n      - alert: MonopsSyntheticTest\n        expr: {expr}\n"
             f"        labels: {labels}\n        annotations: {{summary: A test of alerting by monops}}\n"
         )
@@ -224,8 +251,9 @@ def _rule_file(trial: Trial, folder: StackFolder) -> Iterator[_Write]:
     try:
         yield write
     finally:
-        folder.remove(path)
-        trial.path.reload_prometheus()
+        with uninterrupted():
+            folder.remove(path)
+            trial.path.reload_prometheus()
 
 
 def _until(trial: Trial) -> Iterator[None]:
@@ -241,9 +269,27 @@ def _some(found: tuple[str, ...]) -> str:
     return ", ".join(found) or "no Alertmanager"
 
 
-def clear_left_behind(folder: StackFolder, path: AlertPath) -> None:
-    """Take away the rule files of tests that were killed. Raises MonopsError where Prometheus does not reload."""
-    found = [f"rules/{name}" for name in folder.names("rules") or () if name.startswith("monops-test-")]
+def _longest(trial: Trial) -> timedelta:
+    """How long a test can take: each link that is waited for, and what else may be slow."""
+    return 8 * trial.within + timedelta(minutes=2)
+
+
+def _is_over(text: bytes, now: datetime) -> bool:
+    """Whether the test that wrote a rule file has ended, so that nobody else takes the file away."""
+    first = text.decode(errors="replace").split("\n", 1)[0]
+    try:
+        return not first.startswith(_OVER) or datetime.fromisoformat(first.removeprefix(_OVER)) < now
+    except ValueError:
+        return True
+
+
+def clear_left_behind(folder: StackFolder, path: AlertPath, now: datetime) -> None:
+    """Take away the rule files of tests that were killed, and leave those of tests that may be under way.
+
+    Raises MonopsError where Prometheus does not reload.
+    """
+    names = [f"rules/{name}" for name in folder.names("rules") or () if name.startswith("monops-test-")]
+    found = [name for name in names if _is_over(folder.read(name) or b"", now)]
     for name in found:
         folder.remove(name)
     if not found:

@@ -7,17 +7,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import date
 
-from monops.domain.errors import MonopsError, NotFound, UsageFault
+from monops.domain.errors import MonopsError, NotFound, ServiceUnreachable, UsageFault
 from monops.domain.finding import Severity
 from monops.domain.lint import dashboards, rules
 from monops.domain.lint.dashboard_file import Dashboard, Panel, Query
 from monops.domain.lint.passing import let_pass
 from monops.domain.lint.problem import RULES, Problem, matching
-from monops.domain.lint.promql import Expression, NotPromql, Selector, parsed, with_variables
+from monops.domain.lint.promql import Expression, NotPromql, Selector, has_variables, parsed, with_variables
 from monops.domain.lint.recognise import Recognised, recognised
 from monops.domain.lint.rules_file import Rule, RuleFile
 from monops.domain.lint.series import Verdict, fixed, ladder, told, worth_asking
-from monops.domain.lint.server import Intervals, Question, Server, intervals_of
+from monops.domain.lint.server import Intervals, Question, Reply, Server, intervals_of
 from monops.domain.nearest import did_you_mean
 from monops.domain.ports.linting import LintServer, LintTools, SourceFile
 from monops.ops.lint_configs import Checked, check_configs
@@ -125,6 +125,7 @@ class _Linter:
         self._run = run
         self._chosen = chosen
         self._ask: LintServer | None = None
+        self._gone: ServiceUnreachable | None = None
         self._expressions: list[tuple[RuleFile, Rule, Expression]] = []
         self._queries: list[tuple[Dashboard, Panel, Query, Expression]] = []
 
@@ -188,11 +189,14 @@ class _Linter:
     def _read_queries(self, dashboard: Dashboard) -> None:
         for panel in dashboard.panels:
             for query in panel.queries:
-                if not self._is_prometheus(query.source or panel.source):
+                if not _is_promql(panel, query):
                     continue
                 try:
                     expression = with_variables(query.expr)
                 except NotPromql as error:
+                    said = str(error) if has_variables(query.expr) else self._refused(query.expr, str(error))
+                    if not said:
+                        continue
                     self._run.problems.append(
                         Problem(
                             id="promql/syntax",
@@ -200,7 +204,7 @@ class _Linter:
                             file=dashboard.path,
                             line=query.line,
                             subject=f"panel {panel.title} of {dashboard.title}",
-                            message=f"The query is no PromQL: {error}.",
+                            message=f"The query is no PromQL: {said}.",
                             fix="Correct the query; the panel shows an error.",
                         )
                     )
@@ -208,20 +212,27 @@ class _Linter:
                 if expression is not None:
                     self._queries.append((dashboard, panel, query, expression))
 
-    def _is_prometheus(self, source: str | None) -> bool:
-        return source is None or source not in ("-- Grafana --", "-- Dashboard --", "grafana")
-
     def _refused(self, text: str, said: str) -> str:
         """Why an expression is refused; "" where a server that knows more of PromQL takes it."""
         if self._ask is None or self._run.server is None or not text.strip():
             return said
         try:
-            self._ask.answer(Question(text), self._run.server)
+            self._answer(self._ask, Question(text), self._run.server)
         except UsageFault as error:
             return error.message
         except MonopsError:
             return said
         return ""
+
+    def _answer(self, ask: LintServer, question: Question, server: Server) -> Reply:
+        """Of a server that answers no more nothing is asked: each question would wait as long again."""
+        if self._gone is not None:
+            raise self._gone
+        try:
+            return ask.answer(question, server)
+        except ServiceUnreachable as error:
+            self._gone = error
+            raise
 
     # --- selectors that match nothing
 
@@ -273,7 +284,7 @@ class _Linter:
             question = next(steps)
             while True:
                 try:
-                    question = steps.send(ask.answer(question, server))
+                    question = steps.send(self._answer(ask, question, server))
                 except StopIteration as end:
                     found: Verdict = end.value
                     return found
@@ -287,6 +298,15 @@ class _Linter:
                 except MonopsError as error:
                     self._unknown(error.message)
         return found
+
+
+def _is_promql(panel: Panel, query: Query) -> bool:
+    """Whether a query goes to a Prometheus, as far as the dashboard tells."""
+    source, kind = (query.source, query.kind) if query.source or query.kind else (panel.source, panel.kind)
+    # The clouds have types of their own, as grafana-amazonprometheus-datasource; "datasource" is Grafana's mix of all.
+    if kind is not None and kind != "datasource" and "prometheus" not in kind:
+        return False
+    return source not in ("-- Grafana --", "-- Dashboard --", "grafana")
 
 
 def _alike(selector: Selector) -> Selector:

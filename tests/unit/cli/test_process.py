@@ -66,7 +66,11 @@ def test_the_version_takes_less_than_a_tenth_of_a_second(tmp_path: Path) -> None
 
 @pytest.mark.parametrize(
     ("number", "code", "message"),
-    [(signal.SIGTERM, 143, "stopped by SIGTERM"), (signal.SIGINT, 130, "interrupted")],
+    [
+        (signal.SIGTERM, 143, "stopped by SIGTERM"),
+        (signal.SIGHUP, 143, "stopped by SIGHUP"),
+        (signal.SIGINT, 130, "interrupted"),
+    ],
 )
 def test_a_signal_ends_a_backup_with_its_exit_code(
     tmp_path: Path, number: signal.Signals, code: int, message: str
@@ -85,6 +89,18 @@ def test_a_signal_ends_a_backup_with_its_exit_code(
     assert process.returncode == code
     assert message in err.decode()
     assert "Traceback" not in err.decode()
+
+
+def test_a_hangup_that_nohup_ignores_stays_ignored(tmp_path: Path) -> None:
+    asked = (
+        "import signal\n"
+        "from monops.cli import main\n"
+        "main._done = lambda: print(signal.getsignal(signal.SIGHUP).name)\n"
+        "main.run(['config', 'schema'])"
+    )
+    command = ["nohup", sys.executable, "-c", asked]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path, env=environment(tmp_path))
+    assert ran.stdout.splitlines()[-1] == "SIG_IGN"
 
 
 def test_a_reader_that_goes_away_is_no_bug(tmp_path: Path) -> None:

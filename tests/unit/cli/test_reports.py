@@ -80,6 +80,14 @@ def sarif(report: Report) -> dict[str, Any]:
     return cast(dict[str, Any], run_)
 
 
+def test_a_file_whose_name_is_no_utf_8_has_its_bytes_in_the_uri() -> None:
+    name = b"rules/\xff.yml".decode(errors="surrogateescape")
+    strange = replace(WARNED, file=name, subject=name)
+    result = sarif(replace(REPORT, results=(strange,)))["results"][0]
+    location = result["locations"][0]["physicalLocation"]["artifactLocation"]
+    assert location["uri"] == "rules/%FF.yml"
+
+
 def test_sarif_holds_rules_and_results() -> None:
     document = sarif(REPORT)
     assert [rule["id"] for rule in document["tool"]["driver"]["rules"]] == [rule.id for rule in RULES]

@@ -8,6 +8,7 @@ from datetime import date
 
 import pytest
 
+from monops.domain.errors import ServiceUnreachable
 from monops.domain.lint.configs import of_output
 from monops.domain.lint.problem import RULES
 from monops.domain.lint.promql import NotPromql, parsed, span_of, with_variables
@@ -186,3 +187,101 @@ def test_what_promtool_says_becomes_problems() -> None:
     assert (one.file, one.line) == ("x/r.yml", 6)
     (one,) = of_output("config/alertmanager", "Checking 'a.yml'  FAILED: undefined receiver\n", str, "other")
     assert (one.file, one.message) == ("a.yml", "amtool refuses it: undefined receiver")
+
+
+def dashboard_problems(
+    expr: str, server: FakeServer | None = None, *, of_panel: object = None, of_query: object = None
+) -> list[str]:
+    panel = {"title": "P", "datasource": of_panel, "targets": [{"refId": "A", "expr": expr, "datasource": of_query}]}
+    bench = Bench(
+        files=(SourceFile(path="d.json", text=json.dumps({"title": "D", "panels": [panel]})),),
+        is_own=False,
+        today=date(2026, 1, 1),
+        server=None if server is None else lambda: server,
+        tools=None,
+    )
+    return [one.message for one in lint(bench, frozenset(("promql/syntax",))).problems]
+
+
+LOKI, PROMETHEUS = {"type": "loki", "uid": "l"}, {"type": "prometheus", "uid": "p"}
+
+
+@pytest.mark.parametrize(
+    ("of_panel", "of_query", "is_judged"),
+    [
+        (None, None, True),
+        (PROMETHEUS, None, True),
+        (LOKI, None, False),
+        (PROMETHEUS, LOKI, False),
+        (LOKI, PROMETHEUS, True),
+        ({"type": "datasource", "uid": "-- Mixed --"}, LOKI, False),
+        ({"type": "grafana-amazonprometheus-datasource", "uid": "a"}, None, True),
+    ],
+)
+def test_queries_of_other_data_sources_are_no_promql(of_panel: object, of_query: object, is_judged: bool) -> None:
+    found = dashboard_problems('{job="x"} |= "error"', of_panel=of_panel, of_query=of_query)
+    assert bool(found) is is_judged
+
+
+def test_a_query_that_the_server_takes_is_none_that_the_parser_refuses() -> None:
+    server = FakeServer(SERVER, {})
+    assert dashboard_problems("a_function_of_tomorrow(up)", server) == []
+    assert server.asked == ["a_function_of_tomorrow(up)"]
+    assert len(dashboard_problems("a_function_of_tomorrow(up)")) == 1
+
+
+def test_a_query_with_variables_is_not_asked_of_the_server() -> None:
+    server = FakeServer(SERVER, {})
+    assert len(dashboard_problems('up{job="$job"', server)) == 1
+    assert server.asked == []
+
+
+def test_names_that_need_quotes_are_asked_for_in_quotes() -> None:
+    metric, label = '{"http.requests"}', '{"http.requests", "my.label"!=""}'
+    whole = '{"http.requests", "my.label"="x"}'
+    table = {f"count({metric})": [NOW], f"count({label})": [NOW]}
+    server = FakeServer(SERVER, table)
+    text = f"groups:\n- name: g\n  rules:\n  - alert: A\n    expr: '{whole} > 0'\n"
+    bench = Bench(
+        files=(SourceFile(path="r.yml", text=text),),
+        is_own=False,
+        today=date(2026, 1, 1),
+        server=lambda: server,
+        tools=None,
+    )
+    (one,) = lint(bench, frozenset(("series/dead",))).problems
+    assert 'none that matches `"my.label"="x"`' in one.message
+    assert server.asked == [
+        f"count({whole})",
+        f"count({whole})",
+        f"count({metric})",
+        f"count({label})",
+        f"count({whole})",
+        f'count by ("my.label") ({metric})',
+    ]
+    assert all(parsed(asked) for asked in server.asked)
+
+
+@pytest.mark.parametrize(("refused_rules", "at_most"), [(0, 8), (50, 1)], ids=["selectors at once", "refused rules"])
+def test_a_server_that_hangs_is_not_asked_again_for_everything(refused_rules: int, at_most: int) -> None:
+    class Hanging(FakeServer):
+        def answer(self, question: Question, server: Server) -> Reply:
+            super().answer(question, server)
+            raise ServiceUnreachable("Prometheus at http://p:9090: no answer", remedy="monops stack status")
+
+    server = Hanging(SERVER, {})
+    refused = "".join(
+        f"  - {{alert: R{number}, expr: of_tomorrow_{number}(up) > 0}}\n" for number in range(refused_rules)
+    )
+    rules = refused + "".join(f"  - {{alert: A{number}, expr: metric_{number} > 0}}\n" for number in range(500))
+    bench = Bench(
+        files=(SourceFile(path="r.yml", text=f"groups:\n- name: g\n  rules:\n{rules}"),),
+        is_own=False,
+        today=date(2026, 1, 1),
+        server=lambda: server,
+        tools=None,
+    )
+    found = lint(bench, frozenset(("series/dead",)))
+    assert found.unanswered == {"series/dead": "Prometheus at http://p:9090: no answer"}
+    assert found.problems == []
+    assert len(server.asked) <= at_most

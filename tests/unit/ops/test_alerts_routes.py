@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from monops.domain.errors import ConfigurationError, Refused
+from monops.domain.errors import ConfigurationError, MonopsError, Refused
+from monops.domain.exits import Exit
 from monops.domain.routing import read_routing
 from monops.ops import alerts_test as trials
 from monops.ops.alerts_routes import routes_for
@@ -65,3 +66,17 @@ def test_routes_name_the_receiver_its_kinds_and_the_conditions_from_the_top() ->
 def test_what_is_no_configuration_is_said_with_a_remedy() -> None:
     with pytest.raises(ConfigurationError, match="cannot be read"):
         routes_for("route: 1", {})
+
+
+def test_a_regular_expression_that_go_alone_knows_is_no_fault_of_the_configuration() -> None:
+    config = CONFIG.replace('severity="critical"', r'team=~"(?U)a+"')
+    with pytest.raises(MonopsError, match="nobody but Alertmanager can tell") as failed:
+        routes_for(config, {"severity": "very critical"})
+    assert failed.value.exit is Exit.FAILED
+    assert failed.value.remedy.endswith("config routes test 'severity=very critical'")
+
+
+def test_regular_expressions_as_go_writes_them_are_evaluated() -> None:
+    config = CONFIG.replace('severity="critical"', r'severity=~"cri(?i)TICAL\\z"')
+    (taken,) = routes_for(config, {"severity": "critical"})
+    assert taken.receiver == "pager"

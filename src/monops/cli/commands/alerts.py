@@ -153,7 +153,7 @@ def test(settings: Settings, severity: str, from_prometheus: bool, listen: str |
     with wiring.progress:
         if from_prometheus:
             folder = wiring.own_folder()
-            clear_left_behind(folder, trial.path)
+            clear_left_behind(folder, trial.path, trial.clock.now())
             done = through_prometheus(trial, folder)
         else:
             done = through_alertmanager(trial)

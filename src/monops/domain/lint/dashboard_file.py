@@ -22,6 +22,8 @@ class Query:
     line: int
     #: The uid or name of its data source; None where it names none.
     source: str | None
+    #: The type of its data source: `prometheus`, `loki`; None where none is named.
+    kind: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +34,7 @@ class Panel:
     source: str | None
     line: int
     queries: tuple[Query, ...]
+    kind: str | None = None
     #: What a person wrote of it: JSON has no comments.
     description: str = ""
 
@@ -61,15 +64,21 @@ def dashboard_file(path: str, text: str) -> Dashboard | None:
     if not isinstance(found, dict) or not isinstance(found.get("panels"), list):
         return None
     lines = _Lines(text)
-    variables = (found.get("templating") or {}).get("list") or ()
+    templating = found.get("templating")
+    variables = _items(templating.get("list")) if isinstance(templating, dict) else []
     return Dashboard(
         path=path,
         title=str(found.get("title", "")),
         panels=tuple(_panel(item, lines) for item in _flat(found["panels"])),
         variables=frozenset(str(one.get("name")) for one in variables if isinstance(one, dict)),
-        inputs=frozenset(str(one.get("name")) for one in found.get("__inputs") or () if isinstance(one, dict)),
+        inputs=frozenset(str(one.get("name")) for one in _items(found.get("__inputs")) if isinstance(one, dict)),
         description=str(found.get("description") or ""),
     )
+
+
+def _items(value: Any) -> list[Any]:
+    """The items of a list; none where people wrote something else."""
+    return value if isinstance(value, list) else []
 
 
 def _flat(panels: list[Any]) -> Iterator[Mapping[str, Any]]:
@@ -77,18 +86,19 @@ def _flat(panels: list[Any]) -> Iterator[Mapping[str, Any]]:
         if isinstance(panel, dict):
             if panel.get("type") != "row":
                 yield panel
-            yield from _flat(panel.get("panels") or [])
+            yield from _flat(_items(panel.get("panels")))
 
 
 def _panel(item: Mapping[str, Any], lines: _Lines) -> Panel:
     title = str(item.get("title") or "")
-    targets = [one for one in item.get("targets") or () if isinstance(one, dict) and one.get("hide") is not True]
+    targets = [one for one in _items(item.get("targets")) if isinstance(one, dict) and one.get("hide") is not True]
     queries = tuple(
         Query(
             ref=str(one.get("refId", "")),
             expr=str(one["expr"]),
             line=lines.of("expr", str(one["expr"])),
             source=_source(one.get("datasource")),
+            kind=_kind(one.get("datasource")),
         )
         for one in targets
         if isinstance(one.get("expr"), str) and one["expr"].strip()
@@ -96,6 +106,7 @@ def _panel(item: Mapping[str, Any], lines: _Lines) -> Panel:
     return Panel(
         title=title or f"panel {item.get('id', '')}",
         source=_source(item.get("datasource")),
+        kind=_kind(item.get("datasource")),
         line=lines.of("title", title) if title else 1,
         queries=queries,
         description=str(item.get("description") or ""),
@@ -107,6 +118,11 @@ def _source(value: Any) -> str | None:
     if isinstance(value, dict):
         return str(value["uid"]) if value.get("uid") else None
     return value if isinstance(value, str) and value else None
+
+
+def _kind(value: Any) -> str | None:
+    """Its type; none before Grafana 8.3."""
+    return str(value["type"]) if isinstance(value, dict) and value.get("type") else None
 
 
 class _Lines:

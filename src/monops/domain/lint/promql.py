@@ -6,7 +6,7 @@ Source: prometheus.io/docs/prometheus/latest/querying/basics.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -15,6 +15,9 @@ from typing import Any
 ANY = "monops_any_value"
 #: A variable of Grafana: `$name`, `${name}`, `${name:regex}`, `[[name]]`.
 _VARIABLE = re.compile(r"\$\{(\w+)(?:\.[^}:]*)?(?::[^}]*)?\}|\$(\w+)|\[\[(\w+)(?::\w+)?\]\]")
+#: Names that need no quotes.
+_PLAIN_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
+_PLAIN_LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _EMPTY = timedelta()
 
 
@@ -32,7 +35,7 @@ class Match:
     value: str
 
     def __str__(self) -> str:
-        return f"{self.name}{self.op}{_quoted(self.value)}"
+        return f"{label_text(self.name)}{self.op}{_quoted(self.value)}"
 
     @property
     def wants_label(self) -> bool:
@@ -66,8 +69,20 @@ class Selector:
     @property
     def text(self) -> str:
         """As one would write it."""
-        inside = ", ".join(map(str, self.matches))
-        return f"{self.name}{{{inside}}}" if inside or not self.name else self.name
+        return selector_text(self.name, self.matches)
+
+
+def label_text(name: str) -> str:
+    """A label's name as one would write it. Source: prometheus.io/docs/guides/utf8."""
+    return name if _PLAIN_LABEL.fullmatch(name) else _quoted(name)
+
+
+def selector_text(name: str, matches: Iterable[Match]) -> str:
+    """A selector as one would write it: a name that needs quotes stands among the conditions."""
+    inside = [str(one) for one in matches]
+    if name and not _PLAIN_NAME.fullmatch(name):
+        return "{" + ", ".join([_quoted(name), *inside]) + "}"
+    return f"{name}{{{', '.join(inside)}}}" if inside or not name else name
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +110,7 @@ def with_variables(text: str) -> Expression | None:
 
     Raises NotPromql for what is none whatever the variables stand for.
     """
-    if not _VARIABLE.search(text):
+    if not has_variables(text):
         return parsed(text)
     for stand_in in (ANY, "1", "5m"):
         try:
@@ -105,6 +120,11 @@ def with_variables(text: str) -> Expression | None:
     if any(_outside_strings(text, found.start()) and not _is_duration(text, found) for found in _variables(text)):
         return None
     raise _refusal(text)
+
+
+def has_variables(text: str) -> bool:
+    """Whether a query is one only when Grafana has filled it in."""
+    return _VARIABLE.search(text) is not None
 
 
 def _refusal(text: str) -> NotPromql:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -14,6 +15,10 @@ from monops.domain.lint.rules_file import NotYaml, RuleFile, composed, rules_fil
 
 #: What a YAML file with one of these words in it is meant to be, though it cannot be read.
 _OURS = ("groups:", "scrape_configs:", "receivers:")
+#: What makes it one of Helm or Kubernetes instead: a template around lines, or a manifest among several.
+_FOREIGN = re.compile(r"^(?:\s*\{\{|apiVersion:)", re.MULTILINE)
+#: What Promtail has at the top beside scrape_configs, and Prometheus has not.
+_OF_PROMTAIL = ("clients", "positions", "server")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -44,12 +49,23 @@ def recognised(files: Sequence[tuple[str, str, bool]]) -> Recognised:
         try:
             is_ours = _dashboard(found, path, text, seen) if path.endswith(".json") else _yaml(found, path, text)
         except NotYaml as error:
-            is_ours = is_named or (any(word in text for word in _OURS) and not path.endswith(".json"))
+            is_ours = is_named or _is_meant(path, text)
             if is_ours:
                 found.problems.append(_unreadable(path, error))
+        except RecursionError:
+            is_ours = is_named or _is_meant(path, text)
+            if is_ours:
+                found.problems.append(_unreadable(path, NotYaml("it contains itself, or is nested too deeply", 1)))
         if not is_ours and is_named:
             found.others.append(path)
     return found
+
+
+def _is_meant(path: str, text: str) -> bool:
+    """Whether a file that cannot be read is meant to be one of ours."""
+    if path.endswith(".json"):
+        return '"panels"' in text
+    return any(word in text for word in _OURS) and not _FOREIGN.search(text)
 
 
 def _dashboard(found: Recognised, path: str, text: str, seen: set[str]) -> bool:
@@ -69,6 +85,8 @@ def _yaml(found: Recognised, path: str, text: str) -> bool:
     if not any(word in text for word in ("scrape_configs", "global", "receivers", "datasources")):
         return False
     top = composed(text)
+    if any(section(top, name) is not None for name in _OF_PROMTAIL):
+        return False
     if section(top, "scrape_configs") is not None or section(top, "rule_files") is not None:
         found.prometheus[path] = text
     elif section(top, "receivers") is not None and section(top, "route") is not None:

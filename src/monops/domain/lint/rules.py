@@ -13,10 +13,9 @@ from monops.domain.lint.promql import Expression, Selector, span_of
 from monops.domain.lint.rules_file import Group, Rule, RuleFile, Text, seconds
 from monops.domain.lint.server import Intervals
 from monops.domain.units import show_duration
+from monops.domain.watchdog import names_a_watchdog
 
 _VALUE = re.compile(r"\{\{[^}]*(\$value\b|\.Value\b)[^}]*\}\}")
-#: Alerts that are meant to fire always: their silence is the alarm.
-_HEARTBEATS = ("watchdog", "deadmansswitch", "deadmanssnitch", "heartbeat")
 #: Ranges over which nothing is computed between two samples.
 _ONE_SAMPLE = frozenset(("last_over_time", "present_over_time", "absent_over_time", "count_over_time"))
 
@@ -149,7 +148,7 @@ def firing(file: RuleFile, rule: Rule, expression: Expression) -> Iterator[Probl
             "Correct the condition; where a series is missing is asked with absent().",
             shown,
         )
-    elif not found.filters and rule.name.lower() not in _HEARTBEATS:
+    elif not found.filters and not names_a_watchdog(rule.name):
         yield problem(
             "rules/always-fires",
             Severity.ERROR,

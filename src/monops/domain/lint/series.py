@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import Literal
 
 from monops.domain.finding import Severity
-from monops.domain.lint.promql import ANY, Match, Selector
+from monops.domain.lint.promql import ANY, Match, Selector, label_text, selector_text
 from monops.domain.lint.server import STEP, Points, Question, Reply, Server, clock
 
 Cause = Literal["alive", "never", "vanished", "sometimes", "label", "value", "together"]
@@ -68,7 +68,7 @@ def ladder(selector: Selector, server: Server) -> Ladder:
     if not selector.name:
         return Verdict(cause="never")
     if selector.matches:
-        metric = (yield Question(f"count({selector.name})", over_window=True)).points
+        metric = (yield Question(f"count({selector_text(selector.name, ())})", over_window=True)).points
         if metric:
             return (yield from _which_label(selector))
     return Verdict(cause="never")
@@ -77,13 +77,15 @@ def ladder(selector: Selector, server: Server) -> Ladder:
 def _which_label(selector: Selector) -> Ladder:
     for match in selector.matches:
         if match.wants_label:
-            there = yield Question(f'count({selector.name}{{{match.name}!=""}})', over_window=True)
+            has_it = selector_text(selector.name, (Match(match.name, "!=", ""),))
+            there = yield Question(f"count({has_it})", over_window=True)
             if not there.points:
                 return Verdict(cause="label", match=match)
     for match in selector.matches:
-        there = yield Question(f"count({selector.name}{{{match}}})", over_window=True)
+        there = yield Question(f"count({selector_text(selector.name, (match,))})", over_window=True)
         if not there.points:
-            values = yield Question(f"count by ({match.name}) ({selector.name})")
+            metric = selector_text(selector.name, ())
+            values = yield Question(f"count by ({label_text(match.name)}) ({metric})")
             known = tuple(sorted({one.get(match.name, "") for one in values.labels} - {""}))
             return Verdict(cause="value", match=match, values=known)
     return Verdict(cause="together")

@@ -53,6 +53,10 @@ class AlertPath(Protocol):
         """Raises ServiceError with the server's words where it refuses."""
         ...
 
+    def prometheus_config(self) -> str:
+        """Prometheus's configuration in force."""
+        ...
+
     def rule_of(self, run: str) -> tuple[str, str] | None:
         """(health with its error, state) of the temporary rule; None where it is not loaded."""
         ...
