@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from monops.domain.errors import EngineError, EngineUnreachable
+from monops.domain.rebuild import without_secret
+from monops.edges.http_pool import NobodyThere
 
 if TYPE_CHECKING:
     import docker
@@ -32,13 +36,16 @@ class DockerClient:
     def host(self) -> str:
         return "127.0.0.1" if self.is_local else (urlsplit(self.address).hostname or "127.0.0.1")
 
-    def _api(self, timeout: int = 60) -> Any:
+    def _api(self, timeout: int = 60, *, connect_within: int = 60) -> Any:
+        """docker-py's client. Both in seconds: for one answer, and for each of the first connection's two questions.
+        Raises EngineUnreachable."""
         if self._client is None:
             import docker
 
             kept = {k: v for k, v in self._environment.items() if k.startswith("DOCKER_")}
             try:
-                self._client = docker.from_env(environment=kept or {"DOCKER_HOST": self.address}, timeout=60)
+                found = kept or {"DOCKER_HOST": self.address}
+                self._client = docker.from_env(environment=found, timeout=connect_within)
                 self._client.ping()
             except Exception as error:
                 self._client = None
@@ -70,9 +77,35 @@ class DockerClient:
                 f"not allowed to talk to Docker at {self.address}",
                 remedy="run as root, or join the group: sudo usermod -aG docker $USER",
             )
+        if "paramiko" in text:
+            return EngineUnreachable(
+                f"to reach Docker at {self.address}, monops wants the package paramiko, which is not installed",
+                remedy=f"{shlex.quote(sys.executable)} -m pip install 'docker[ssh]'",
+            )
+        if not _is_of_connection(error):
+            return EngineUnreachable(
+                f"Docker at {self.address} cannot be asked: {without_secret(text)}",
+                remedy="see what is set for it: env | grep ^DOCKER_; docker info",
+            )
         return EngineUnreachable(
             f"no Docker engine answers at {self.address}", remedy="start it: sudo systemctl start docker; docker info"
         )
+
+
+def _is_of_connection(error: BaseException) -> bool:
+    """Whether nobody took the connection, or it broke; a refused certificate is another matter."""
+    if isinstance(error, NobodyThere):
+        return True
+    from requests import exceptions
+
+    chain: list[BaseException] = []
+    at: BaseException | None = error
+    while at is not None and at not in chain:
+        chain.append(at)
+        at = at.__cause__ or at.__context__
+    if any(isinstance(one, exceptions.SSLError) for one in chain):
+        return False
+    return any(isinstance(one, OSError) for one in chain)
 
 
 def not_found() -> type[Exception]:

@@ -46,7 +46,7 @@ def diagnosed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., tuple[int, str, str]]:
     """Runs the command line on outcomes; exit status, stdout, stderr."""
-    monkeypatch.setattr(Wiring, "inspectors", lambda _: (None, "monitoring"))
+    monkeypatch.setattr(Wiring, "inspectors", lambda *_: (None, "monitoring"))
 
     def examined(*outcomes: Outcome, words: tuple[str, ...] = (), facts: Facts = HEALTHY) -> tuple[int, str, str]:
         found = Diagnosis(facts=facts, outcomes=outcomes)
