@@ -21,6 +21,8 @@ class WebServices:
     answers: dict[str, tuple[int, Any]] = field(default_factory=dict)
     #: Path and words of every question that is not a probe.
     asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    #: Path -> the login of each question, "" where it came without.
+    logins: dict[str, list[str]] = field(default_factory=dict)
     #: What has no answer gets this one; None: it is well and empty.
     other: tuple[int, Any] | None = None
 
@@ -51,6 +53,7 @@ def web_services() -> Iterator[WebServices]:
             url = urllib.parse.urlsplit(self.path)
             if not url.path.startswith("/-/"):
                 found.asked.append((url.path, dict(urllib.parse.parse_qsl(url.query, keep_blank_values=True))))
+            found.logins.setdefault(url.path, []).append(self.headers.get("Authorization") or "")
             empty = [] if url.path.startswith("/api/v2/") else {"status": "success", "data": {}}
             status, document = found.answers.get(url.path, found.other or (200, empty))
             body = (document if isinstance(document, str) else json.dumps(document)).encode()

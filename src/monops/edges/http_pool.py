@@ -119,6 +119,10 @@ class HttpPool:
         except (OSError, http.client.HTTPException) as error:
             made.close()
             raise NobodyThere(_said(error)) from error
+        except ValueError:
+            made.close()
+            # Its words show the header, and that may be a login: nobody may read them, in a traceback neither.
+            raise NobodyThere("a header that HTTP cannot send, such as a login with a line's end in it") from None
         # One that the server closes has no socket any more.
         try:
             if made.sock is not None:

@@ -176,12 +176,13 @@ class GrafanaInspector:
         container = self._asked.place.container
         own = container.environment if container is not None else {}
         user = own.get("GF_SECURITY_ADMIN_USER") or _DEFAULT
-        if environment.get("MONOPS_GRAFANA_TOKEN"):
-            return Login(user, "", environment["MONOPS_GRAFANA_TOKEN"])
+        # As `read_secret` does: a variable that was filled from a file may end with the line.
+        if token := environment.get("MONOPS_GRAFANA_TOKEN", "").strip():
+            return Login(user, "", token)
         if environment.get("MONOPS_GRAFANA_PASSWORD_FILE"):
             return Login(user, read_secret(environment["MONOPS_GRAFANA_PASSWORD_FILE"]))
-        if environment.get("MONOPS_GRAFANA_PASSWORD"):
-            return Login(user, environment["MONOPS_GRAFANA_PASSWORD"])
+        if password := environment.get("MONOPS_GRAFANA_PASSWORD", "").strip():
+            return Login(user, password)
         inside = own.get("GF_SECURITY_ADMIN_PASSWORD__FILE", "")
         files = [self._outside(container, inside)] if container is not None and inside else []
         if self._compose_file is not None:

@@ -6,9 +6,11 @@ A reader that hangs is left behind: its fact is unknown, and the run ends in tim
 from __future__ import annotations
 
 import threading
+import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import PurePath
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -108,4 +110,7 @@ def _read(read: Callable[[], object]) -> object:
     except MonopsError as error:
         return Unknown(error.message, error.remedy)
     except Exception as error:  # noqa: BLE001 - an answer in a form that nobody expected must not stop the others
-        return Unknown(f"the answer was not understood ({type(error).__name__}: {error})")
+        # Where, and not its words: they may quote what was sent or answered, and so a secret.
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{PurePath(frame.filename).name}:{frame.lineno}"
+        return Unknown(f"the answer was not understood ({type(error).__name__} at {where})")

@@ -139,8 +139,19 @@ def test_an_answer_in_an_unexpected_form_is_unknown_and_stops_no_other() -> None
     facts = read(Some(second={"engine": crashing, "volumes": lambda: ()}), "engine", "volumes")
 
     assert isinstance(facts.engine, Unknown)
-    assert facts.engine.reason == "the answer was not understood (KeyError: 'Version')"
+    line = crashing.__code__.co_firstlineno + 1
+    assert facts.engine.reason == f"the answer was not understood (KeyError at test_gather.py:{line})"
     assert facts.volumes == ()
+
+
+def test_the_words_of_an_unexpected_error_are_not_told_because_they_may_hold_a_secret() -> None:
+    def refuse() -> object:
+        raise ValueError("Invalid header value b'Bearer glsa_secret'")
+
+    facts = read(Some(second={"engine": refuse}), "engine")
+
+    assert isinstance(facts.engine, Unknown)
+    assert "glsa_secret" not in facts.engine.reason
 
 
 def test_a_reader_that_hangs_is_left_behind(hanging: Callable[[], object]) -> None:
