@@ -59,7 +59,7 @@ class GrafanaInspector:
         self._shares_host = shares_host
         self._compose_file = compose_file
         self._credentials = Once(self._find_login)
-        self._status = Once(lambda: self._asked.get("/api/org", headers=self._credentials().headers()).status)
+        self._status = Once(self._find_status)
 
     def readers(self) -> Mapping[str, Reader]:
         return {
@@ -84,7 +84,7 @@ class GrafanaInspector:
             # One user has one password: the right one tells about the other.
             if not login.token and login.user == _DEFAULT and self._status() == 200:
                 return login.password == _DEFAULT
-        return self._asked.get("/api/org", headers=basic(_DEFAULT, _DEFAULT)).status == 200
+        return self._log_in(basic(_DEFAULT, _DEFAULT)) == 200
 
     def _data_sources(self) -> tuple[DataSource, ...]:
         found = self._ask("/api/datasources")
@@ -170,6 +170,22 @@ class GrafanaInspector:
                 "grafana cli admin reset-admin-password NEW",
             )
         return self._credentials().headers()
+
+    def _find_status(self) -> int:
+        return self._log_in(self._credentials().headers())
+
+    def _log_in(self, headers: Mapping[str, str]) -> int:
+        """HTTP status of a login. Raises ServiceError where it is not Grafana that answers: another program may have
+        the port, and it must not be told the password."""
+        status, text = self._asked.ready()
+        if status and "database" not in _as_json(text):
+            raise ServiceError(
+                f"what answers in Grafana's place is not Grafana (/api/health: HTTP {status} without its database), "
+                "so it is not sent the password",
+                remedy=f"curl -m 10 {self._asked.shown}/api/health; "
+                'or give Grafana\'s address in monops.toml: [grafana] url = "…"',
+            )
+        return self._asked.get("/api/org", headers=headers).status
 
     def _find_login(self) -> Login:
         environment = self._environment

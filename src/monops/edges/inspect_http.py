@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -36,6 +37,13 @@ _READY = {
     RULES_SERVICE: "/-/ready",
 }
 _PORTS = {**PORTS, LAYER_SERVICE: LAYER_PORT, RULES_SERVICE: RULES_PORT}
+#: service -> the flag that tells where it listens: `:9090`, `127.0.0.1:9090`.
+_LISTEN = {
+    "prometheus": "web.listen-address",
+    "alertmanager": "web.listen-address",
+    LAYER_SERVICE: "httpListenAddr",
+    RULES_SERVICE: "httpListenAddr",
+}
 _ANYWHERE = ("0.0.0.0", "127.0.0.1", "::", "")  # noqa: S104 - what a published port may be bound to
 
 
@@ -60,15 +68,16 @@ class Place:
             return (self.url.rstrip("/"),)
         if self.container is None:
             return ()
-        port, found = _PORTS[self.service], []
-        prefix = _prefix(self.container)
-        if port in self.container.ports:
-            address, public = self.container.ports[port]
-            found.append(f"http://{self.host if address in _ANYWHERE else address}:{public}{prefix}")
-        if self.is_local:
-            own = "127.0.0.1" if _is_on_host(self.container) else None
-            places = [own] if own else list(self.container.addresses.values())
-            found += [f"http://{address}:{port}{prefix}" for address in places]
+        found = []
+        prefix, listening = _prefix(self.container), _listening(self.service, self.container)
+        for _, port in listening:
+            if port in self.container.ports:
+                address, public = self.container.ports[port]
+                found.append(f"http://{self.host if address in _ANYWHERE else address}:{public}{prefix}")
+        for host, port in listening if self.is_local else ():
+            own = "127.0.0.1" if host in _ANYWHERE else host
+            places = [own] if _is_on_host(self.container) else list(self.container.addresses.values())
+            found += [f"http://{_bracketed(place)}:{port}{prefix}" for place in places]
         return tuple(found)
 
 
@@ -94,6 +103,11 @@ class Asked:
     @property
     def name(self) -> str:
         return _NAMES[self.place.service]
+
+    @property
+    def shown(self) -> str:
+        """Where it answers, without a password. Raises as `get` does."""
+        return self._found().pool.shown
 
     def ready(self) -> tuple[int, str]:
         """HTTP status and text; (0, why) where nobody answers. Raises NotFound and EngineError where it is not known
@@ -177,15 +191,47 @@ def _is_on_host(container: Container) -> bool:
     return ((container.raw.get("HostConfig") or {}).get("NetworkMode") or "") == "host"
 
 
+def _listening(service: str, container: Container) -> tuple[tuple[str, int], ...]:
+    """(host, port) of each place where a service listens inside, by its flags or variables; host "" for everywhere.
+
+    Sources: prometheus.io/docs, --web.listen-address, which may be repeated; docs.victoriametrics.com, -httpListenAddr;
+    grafana.com/docs, http_addr and http_port.
+    """
+    own = container.environment
+    if service == "grafana":
+        written = [f"{_bracketed(own.get('GF_SERVER_HTTP_ADDR', ''))}:{own.get('GF_SERVER_HTTP_PORT', '')}"]
+    else:
+        written = _flags(container, _LISTEN[service])
+    found = []
+    for text in written or [""]:
+        try:
+            parts = urlsplit(f"//{text}")
+            found.append((parts.hostname or "", parts.port or _PORTS[service]))
+        except ValueError:  # no port, as a variable that only a shell inside knows
+            found.append(("", _PORTS[service]))
+    return tuple(found)
+
+
+def _bracketed(host: str) -> str:
+    """A host as URLs have it."""
+    return f"[{host}]" if ":" in host else host
+
+
 def _prefix(container: Container) -> str:
     """The path below which Prometheus and Alertmanager answer, by their flags.
 
     Source: prometheus.io/docs, --web.route-prefix: by default the path of --web.external-url.
     """
-    found = {}
-    for word in container.command:
-        flag, equals, value = word.lstrip("-").partition("=")
-        if word.startswith("--web.") and equals:
-            found[flag] = value
-    path = found.get("web.route-prefix", urlsplit(found.get("web.external-url", "")).path)
+    external = [urlsplit(url).path for url in _flags(container, "web.external-url")]
+    path = (_flags(container, "web.route-prefix") or external or [""])[-1]
     return "/" + path.strip("/") if path.strip("/") else ""
+
+
+def _flags(container: Container, name: str) -> list[str]:
+    """The values of a flag of its command, which may be one word with `=`, or two."""
+    found = []
+    for word, following in pairwise((*container.command, "")):
+        flag, equals, value = word.partition("=")
+        if word.startswith("-") and flag.lstrip("-") == name:
+            found.append(value if equals else following)
+    return found

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 import pytest
 from tests.fakes.web_services import WebServices, web_services
 
-from monops.domain.errors import MonopsError, ServiceError, ServiceUnreachable
+from monops.domain.errors import ServiceError, ServiceUnreachable
 from monops.domain.ports.inspection import Reader
 from monops.edges.http_pool import HttpPool, NobodyThere
 from monops.edges.inspect_grafana import GrafanaInspector
@@ -52,3 +52,21 @@ def test_a_token_that_cannot_be_sent_is_not_told(grafana: WebServices, token: st
     with pytest.raises(NobodyThere) as sent:
         HttpPool(grafana.url).get("/", within=3, headers={"Authorization": token})
     assert sent.value.__suppress_context__
+
+
+@pytest.mark.parametrize("answer", [(200, "Cockpit"), (200, {"status": "ok"}), (404, "not found"), (302, "")])
+def test_another_program_in_grafanas_place_is_sent_no_password(
+    grafana: WebServices, answer: tuple[int, object]
+) -> None:
+    grafana.answers["/api/health"] = answer
+    found = readers(grafana, MONOPS_GRAFANA_PASSWORD="hunter22")
+
+    for name in ("grafana_login", "grafana_default_password", "grafana_data_sources", "grafana_dashboards"):
+        with pytest.raises(ServiceError, match="is not Grafana"):
+            found[name]()
+    assert [login for logins in grafana.logins.values() for login in logins if login] == []
+
+
+def test_a_grafana_whose_database_is_sick_is_a_grafana(grafana: WebServices) -> None:
+    grafana.answers["/api/health"] = (503, {"database": "failing"})
+    assert readers(grafana, MONOPS_GRAFANA_PASSWORD="hunter22")["grafana_login"]() == 200
