@@ -44,10 +44,11 @@ def test_a_wrong_password_is_tried_once_and_never_told(watched: Stack) -> None:
         environment={"MONOPS_GRAFANA_PASSWORD": wrong},
     )
     assert facts.grafana_login == 401
-    assert facts.grafana_default_password is False
     for fact in (facts.grafana_data_sources, facts.grafana_dashboards):
         assert isinstance(fact, Unknown)
         assert "refuses the login" in fact.reason
+    assert isinstance(facts.grafana_default_password, Unknown)
+    assert "five wrong logins lock the user out" in facts.grafana_default_password.reason
     assert wrong not in repr(dataclasses.replace(facts, containers=()))
 
 

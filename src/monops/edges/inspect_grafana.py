@@ -1,7 +1,7 @@
 """The facts that Grafana tells.
 
 Grafana locks a user out for five minutes after five wrong passwords: so the login is tried once, what needs it asks
-nothing where it was refused, and the default password is tried only where the right one does not tell already.
+nothing where it was refused, and the default password is tried only where nothing else tells, once in five minutes.
 Source: grafana.com/docs, HTTP API; grafana/grafana, pkg/services/loginattempt.
 """
 
@@ -24,9 +24,12 @@ from monops.domain.ports.inspection import Reader
 from monops.edges.config_file import read_secret
 from monops.edges.http_pool import basic
 from monops.edges.inspect_http import Asked
+from monops.edges.journal_file import state_folder
 from monops.edges.once import Once, at_once
+from monops.edges.refused_login import RefusedLogin
 
 _PASSWORD_FILE = "secrets/grafana/admin-password"  # noqa: S105 - where it is, not what it is
+_FROM_FILE = "GF_SECURITY_ADMIN_PASSWORD__FILE"
 _DEFAULT = "admin"
 _MOST_DASHBOARDS = 500
 
@@ -79,12 +82,30 @@ class GrafanaInspector:
         return GrafanaHealth(version=str(found.get("version", "")), database=database)
 
     def _default_password(self) -> bool:
-        with contextlib.suppress(ConfigurationError):
+        """Raises ServiceError and ConfigurationError where it is not known."""
+        login = None
+        try:
             login = self._credentials()
-            # One user has one password: the right one tells about the other.
-            if not login.token and login.user == _DEFAULT and self._status() == 200:
-                return login.password == _DEFAULT
-        return self._log_in(basic(_DEFAULT, _DEFAULT)) == 200
+        except ConfigurationError:
+            if self._own().get(_FROM_FILE):  # there is a password, which only others may read
+                raise
+        if login is not None and not login.token:
+            if self._status() == 200:
+                # One user has one password: the right one tells about the other. And where the administrator has
+                # another name, there is no admin.
+                return login.user == login.password == _DEFAULT
+            if login.user == login.password == _DEFAULT and self._status() == 401:
+                return False
+            raise ServiceError(
+                f"Grafana does not take the password that is known here (HTTP {self._status()}), and the password "
+                "admin is not tried as well, because five wrong logins lock the user out",
+                remedy="monops doctor --only grafana.login",
+            )
+        if self._written() not in (None, _DEFAULT):
+            return False
+        tried = f"grafana-admin-{quote(self._asked.shown, safe='')}"
+        refused = RefusedLogin(state_folder(self._environment) / tried)
+        return refused.is_right(lambda: self._log_in(basic(_DEFAULT, _DEFAULT)))
 
     def _data_sources(self) -> tuple[DataSource, ...]:
         found = self._ask("/api/datasources")
@@ -187,11 +208,14 @@ class GrafanaInspector:
             )
         return self._asked.get("/api/org", headers=headers).status
 
+    def _own(self) -> Mapping[str, str]:
+        """The container's variables."""
+        container = self._asked.place.container
+        return container.environment if container is not None else {}
+
     def _find_login(self) -> Login:
         environment = self._environment
-        container = self._asked.place.container
-        own = container.environment if container is not None else {}
-        user = own.get("GF_SECURITY_ADMIN_USER") or _DEFAULT
+        user = self._own().get("GF_SECURITY_ADMIN_USER") or _DEFAULT
         # As `read_secret` does: a variable that was filled from a file may end with the line.
         if token := environment.get("MONOPS_GRAFANA_TOKEN", "").strip():
             return Login(user, "", token)
@@ -199,19 +223,24 @@ class GrafanaInspector:
             return Login(user, read_secret(environment["MONOPS_GRAFANA_PASSWORD_FILE"]))
         if password := environment.get("MONOPS_GRAFANA_PASSWORD", "").strip():
             return Login(user, password)
-        inside = own.get("GF_SECURITY_ADMIN_PASSWORD__FILE", "")
+        if written := self._written():
+            return Login(user, written)
+        raise ConfigurationError(
+            "Grafana's password is not known here",
+            remedy="export MONOPS_GRAFANA_PASSWORD_FILE=FILE, or MONOPS_GRAFANA_TOKEN",
+        )
+
+    def _written(self) -> str | None:
+        """The password that the stack gives its Grafana; None where none can be found. Raises ConfigurationError where
+        its file may not be read."""
+        container, inside = self._asked.place.container, self._own().get(_FROM_FILE, "")
         files = [self._outside(container, inside)] if container is not None and inside else []
         if self._compose_file is not None:
             files.append(str(Path(self._compose_file).parent / _PASSWORD_FILE))
         for path in filter(None, files):
             with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-                return Login(user, _secret_in(path))
-        if own.get("GF_SECURITY_ADMIN_PASSWORD"):
-            return Login(user, own["GF_SECURITY_ADMIN_PASSWORD"])
-        raise ConfigurationError(
-            "Grafana's password is not known here",
-            remedy="export MONOPS_GRAFANA_PASSWORD_FILE=FILE, or MONOPS_GRAFANA_TOKEN",
-        )
+                return _secret_in(path)
+        return self._own().get("GF_SECURITY_ADMIN_PASSWORD") or None
 
     def _outside(self, container: Container, path: str) -> str | None:
         """Where a file of the container is on this machine."""
