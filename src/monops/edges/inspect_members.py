@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from monops.domain.errors import EngineError, NotFound
@@ -34,6 +35,8 @@ class Members:
         #: The stack's own Compose file, where one is known.
         self._file = os.path.realpath(file) if file else None
         self.containers = Once(self._find)
+        #: Where `containers` fails because one of them is stuck: the others, by which the services can still be asked.
+        self.answering: tuple[Container, ...] = ()
         self._project: str | None = project
 
     def project(self) -> str:
@@ -87,9 +90,11 @@ class Members:
             ids = [str(item["Id"]) for item in items if _is_in(item, project) or _names(item) & names]
             if ids or self._file:
                 self._project = project
-                return self._inspected(ids)
+                return self._inspected(items, ids)
         try:
-            stack = find_stack_among(map(listed_of, items), self._inspected, project=project, named=self.named)
+            stack = find_stack_among(
+                map(listed_of, items), partial(self._inspected, items), project=project, named=self.named
+            )
         except NotFound:
             if self._file and self._given is None:
                 return ()
@@ -108,15 +113,30 @@ class Members:
                 return str(labels.get(_PROJECT) or "") or None
         return None
 
-    def _inspected(self, ids: Sequence[str]) -> tuple[Container, ...]:
-        found = at_once(self._inspect, ids)
-        return tuple(container_of(item) for item in found if item is not None)
+    def _inspected(self, items: Sequence[Mapping[str, Any]], ids: Sequence[str]) -> tuple[Container, ...]:
+        """The containers with these ids, of all that are listed. Raises EngineError where one of them is stuck."""
+        looked = at_once(self._inspect, ids)
+        found = tuple(container_of(one) for one in looked if one is not None and not isinstance(one, EngineError))
+        errors = [one for one in looked if isinstance(one, EngineError)]
+        if not errors:
+            return found
+        labels = {item["Id"]: item.get("Labels") or {} for item in items if item["Id"] in ids}
+        projects = {str(one.get(_PROJECT) or "") for one in labels.values()}
+        answered = {one.id for one in found}
+        # Where one of several Prometheus is stuck, another alone would tell half of everything.
+        is_whole = not any(LABEL in one for container_id, one in labels.items() if container_id not in answered)
+        if len(projects) == 1 and is_whole:
+            self._project = self._project or projects.pop() or None
+            self.answering = found
+        raise errors[0]
 
-    def _inspect(self, container_id: str) -> Mapping[str, Any] | None:
+    def _inspect(self, container_id: str) -> Mapping[str, Any] | EngineError | None:
         try:
             return self._reader.inspect(container_id)
         except NotFound:  # it has gone meanwhile
             return None
+        except EngineError as error:
+            return error
 
 
 def neighbours(reader: DockerReader, own: frozenset[str], at_most: int) -> list[Mapping[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 
 from monops.domain.errors import EngineError, NotFound
@@ -51,6 +52,8 @@ class AllInspectors:
             self._members.containers()
             return self._members.project()
         except EngineError:  # every fact that needs it says so
+            with contextlib.suppress(EngineError):  # one that is stuck does not hide which stack it is
+                return self._members.project()
             return self._given or ""
         except NotFound:
             if self._urls:
@@ -84,7 +87,7 @@ class AllInspectors:
 
     def _prometheus(self, containers: object) -> Inspector:
         """Several are asked as one."""
-        unseen = containers if isinstance(containers, Unknown) else None
+        unseen = containers if isinstance(containers, Unknown) and not self._members.answering else None
         first = PrometheusInspector(self._ask("prometheus", containers), unseen)
         found = [(label, name, PrometheusInspector(asked)) for label, name, asked in self._parts(containers)]
         others = [one for one in found if instance_of(one[0]) is not None]
@@ -93,12 +96,17 @@ class AllInspectors:
 
     def _parts(self, containers: object) -> list[tuple[str, str, Asked]]:
         """(label, container, whom to ask) of what `scale set` has made."""
-        seen = containers if isinstance(containers, tuple) else ()
         return [
-            (label, one.container.name, self._asked_of(SERVICES.get(label, "prometheus"), one.container))
-            for one in seen
-            if isinstance(one, SeenContainer) and (label := one.container.labels.get(LABEL))
+            (label, one.name, self._asked_of(SERVICES.get(label, "prometheus"), one))
+            for one in self._there(containers)
+            if (label := one.labels.get(LABEL))
         ]
+
+    def _there(self, containers: object) -> Sequence[Container]:
+        """Those by which services are found: also where one is stuck, so that the fact is unknown."""
+        if not isinstance(containers, tuple):
+            return self._members.answering
+        return [one.container for one in containers if isinstance(one, SeenContainer)]
 
     def _asked_of(self, service: str, container: Container) -> Asked:
         if container.id not in self._asked:
@@ -115,14 +123,13 @@ class AllInspectors:
 
     def _ask(self, service: str, containers: object) -> Asked:
         if service not in self._asked:
-            seen = containers if isinstance(containers, tuple) else ()
-            there = [one.container for one in seen if isinstance(one, SeenContainer)]
+            found = self._members.of(service, self._there(containers))
             self._asked[service] = Asked(
                 Place(
                     service=service,
                     url=self._urls.get(service),
-                    container=self._members.of(service, there),
-                    unknown=containers if isinstance(containers, Unknown) else None,
+                    container=found,
+                    unknown=containers if isinstance(containers, Unknown) and found is None else None,
                     host=self._reader.host,
                     is_local=self._reader.is_local,
                 )
