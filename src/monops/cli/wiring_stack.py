@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from monops.cli.wiring_base import BaseWiring
 from monops.domain.errors import MonopsError, UsageFault
+from monops.domain.facts import Unknown
 from monops.domain.listen_address import listen_address
 from monops.domain.ports import AlertPath, Compose, Container, Inspectors, StackFolder
 from monops.domain.stack import COMPOSE_FILE, STACK_FOLDER
@@ -58,12 +59,13 @@ class StackWiring(BaseWiring):
             addressed=frozenset(urls),
         )
 
-    def inspectors(self) -> tuple[Inspectors, str]:
-        """Everything that can be looked at, and the stack's project; "" where no engine answers.
+    def inspectors(self, within: timedelta) -> tuple[Inspectors, str]:
+        """Everything that can be looked at, and the stack's project; "" where no engine answers, or not in that time.
 
         Raises UsageFault where there are several stacks, and NotFound where there is none.
         """
         from monops.edges.inspectors import AllInspectors
+        from monops.ops.gather import read_all
 
         services, project = self.config.services(), self._project()
         # The file at hand is not that of another project, which only the command line or the environment names.
@@ -81,7 +83,19 @@ class StackWiring(BaseWiring):
             compose_file=file,
             is_named=is_named,
         )
-        return found, found.project()
+
+        def look() -> str | MonopsError:
+            try:
+                return found.project()
+            except MonopsError as error:
+                return error
+
+        clock = self.outside().clock
+        deadline = clock.monotonic() + within.total_seconds()
+        seen = read_all({"project": look}, clock, deadline)["project"]
+        if isinstance(seen, MonopsError):
+            raise seen
+        return found, (project or "") if isinstance(seen, Unknown) else seen
 
     def prober(self) -> Prober:
         """Asks targets from Prometheus's network."""

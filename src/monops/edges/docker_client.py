@@ -32,13 +32,16 @@ class DockerClient:
     def host(self) -> str:
         return "127.0.0.1" if self.is_local else (urlsplit(self.address).hostname or "127.0.0.1")
 
-    def _api(self, timeout: int = 60) -> Any:
+    def _api(self, timeout: int = 60, *, connect_within: int = 60) -> Any:
+        """docker-py's client. Both in seconds: for one answer, and for each of the first connection's two questions.
+        Raises EngineUnreachable."""
         if self._client is None:
             import docker
 
             kept = {k: v for k, v in self._environment.items() if k.startswith("DOCKER_")}
             try:
-                self._client = docker.from_env(environment=kept or {"DOCKER_HOST": self.address}, timeout=60)
+                found = kept or {"DOCKER_HOST": self.address}
+                self._client = docker.from_env(environment=found, timeout=connect_within)
                 self._client.ping()
             except Exception as error:
                 self._client = None

@@ -7,7 +7,6 @@ Source: Docker Engine API v1.41 and later (docs.docker.com/reference/api/engine)
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,8 @@ class DockerReader(DockerClient):
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         super().__init__(environment)
-        self._lock = threading.Lock()
+        # Who does not answer once is not waited for again.
+        self._connected = Once(lambda: self._api(connect_within=int(WITHIN)))
         self._pool = HttpPool(self.address) if self.is_local else None
         self._inspected: dict[str, Mapping[str, Any]] = {}
         self.info = Once(lambda: dict(self.json("/info")))
@@ -98,8 +98,7 @@ class DockerReader(DockerClient):
             ) from error
 
     def _through_client(self, path: str, parameters: Mapping[str, str] | None, within: float) -> Reply:
-        with self._lock:
-            api = self._api()
+        api = self._connected()
         with self._translated(f"answer {path}"):
             answer = api.get(f"{api.base_url}/v{api.api_version}{path}", params=parameters, timeout=within)
             return Reply(int(answer.status_code), bytes(answer.content))

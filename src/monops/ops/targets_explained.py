@@ -122,17 +122,23 @@ class ExplainedTargets:
 
 
 def explained(
-    found: Sequence[ScrapeTarget], inspectors: Callable[[], tuple[Inspectors, str]], clock: Clock, *, within: timedelta
+    found: Sequence[ScrapeTarget],
+    inspectors: Callable[[timedelta], tuple[Inspectors, str]],
+    clock: Clock,
+    *,
+    within: timedelta,
 ) -> ExplainedTargets:
     """The facts that the causes need are read, and no others."""
     is_down = any(one.health == "down" for one in found)
     names = ["containers", "prometheus_targets", "prometheus_config", *(_OF_CAUSES if is_down else ())]
+    began = clock.monotonic()
     try:
-        looking, project = inspectors()
+        looking, project = inspectors(within)
     except MonopsError as error:  # the list came from an address that is configured
         unknown = Unknown(error.message, error.remedy)
         return explained_by(found, Facts(now=clock.now(), project="", containers=unknown), unknown=error.message)
-    facts = gather(looking, clock, project=project, names=names, queries=QUERIES, within=within)
+    left = within - timedelta(seconds=clock.monotonic() - began)
+    facts = gather(looking, clock, project=project, names=names, queries=QUERIES, within=left)
     return explained_by(found, facts)
 
 

@@ -26,6 +26,7 @@ from monops.domain.diagnosis import Diagnosis, diagnose
 from monops.domain.exits import Exit
 from monops.domain.facts import Unknown
 from monops.domain.finding import Severity
+from monops.edges.clock import SystemClock
 
 RULES = tuple(
     Rule(id=name, title=f"The statement of {name}.", help="Why.\n\nAnd how.", page=f"docs/reference/checks.md#{name}")
@@ -253,11 +254,11 @@ class FakeWiring:
 
     def __init__(self, settings: object) -> None: ...
 
-    def inspectors(self) -> tuple[None, str]:
+    def inspectors(self, within: timedelta) -> tuple[None, str]:
         return None, "monitoring"
 
     def outside(self) -> Any:
-        return type("Outside", (), {"clock": None})
+        return type("Outside", (), {"clock": SystemClock()})
 
 
 @pytest.mark.parametrize("form", REPORT_FORMS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import timedelta
 from typing import Any
 
 import click
@@ -66,9 +67,11 @@ def COMMAND(  # noqa: N802 - the name by which commands are found
     except ValueError as error:
         raise UsageFault(f"--timeout: {error}", remedy="monops doctor --timeout 30s") from error
     wiring = Wiring(settings)
-    inspectors, project = wiring.inspectors()
     clock = wiring.outside().clock
-    found = examine(checks, inspectors, clock, project=project, within=within)
+    began = clock.monotonic()
+    inspectors, project = wiring.inspectors(within)
+    left = within - timedelta(seconds=clock.monotonic() - began)
+    found = examine(checks, inspectors, clock, project=project, within=left)
     code = _exit(found, Severity(fail_on))
     if settings.as_json:
         show_json("doctor", ok=code is Exit.DONE, result=as_result(found))
