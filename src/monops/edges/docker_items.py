@@ -75,11 +75,11 @@ def _mount(item: Mapping[str, Any]) -> Mount:
 
 
 def _published(ports: Mapping[str, Any]) -> dict[int, tuple[str, int]]:
+    """The first place of each; one of IPv6 only where there is none of IPv4, beside which the engine lists it."""
     found = {}
     for port, bindings in ports.items():
         number, _, protocol = port.partition("/")
-        for binding in bindings or ():
-            if protocol == "tcp" and ":" not in binding.get("HostIp", ""):
-                found[int(number)] = (binding.get("HostIp") or "0.0.0.0", int(binding["HostPort"]))  # noqa: S104
-                break
+        if protocol == "tcp" and bindings:
+            first = min(bindings, key=lambda one: ":" in one.get("HostIp", ""))
+            found[int(number)] = (first.get("HostIp") or "0.0.0.0", int(first["HostPort"]))  # noqa: S104
     return found

@@ -73,7 +73,8 @@ class Place:
         for _, port in listening:
             if port in self.container.ports:
                 address, public = self.container.ports[port]
-                found.append(f"http://{self.host if address in _ANYWHERE else address}:{public}{prefix}")
+                place = self.host if address in _ANYWHERE else address
+                found.append(f"http://{_bracketed(place)}:{public}{prefix}")
         for host, port in listening if self.is_local else ():
             own = "127.0.0.1" if host in _ANYWHERE else host
             places = [own] if _is_on_host(self.container) else list(self.container.addresses.values())

@@ -145,13 +145,18 @@ def _states(
             container=container.name,
             state=container.state,
             health=container.health,
-            ports=tuple(f"{host}:{port}->{inside}" for inside, (host, port) in sorted(container.ports.items())),
+            ports=tuple(_shown(inside, *outside) for inside, outside in sorted(container.ports.items())),
             image=container.image,
             memory=memory.get(container.id),
             restarts=int(container.raw.get("RestartCount") or 0),
             started=str((container.raw.get("State") or {}).get("StartedAt") or ""),
             reason=_reason(container, engine),
         )
+
+
+def _shown(inside: int, host: str, outside: int) -> str:
+    """As `docker ps` writes it."""
+    return f"{f'[{host}]' if ':' in host else host}:{outside}->{inside}"
 
 
 def _reason(container: Container, engine: Engine) -> str:

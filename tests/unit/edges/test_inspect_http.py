@@ -78,6 +78,11 @@ def test_a_port_of_its_own_is_asked_where_it_is_published_and_inside() -> None:
     assert found == ("http://127.0.0.1:8080", "http://172.18.0.2:3001")
 
 
+def test_a_port_that_is_published_over_ipv6_only_is_asked_there() -> None:
+    found = addresses("grafana", mode="monitoring", ports={3000: ("::1", 3000)})
+    assert found == ("http://[::1]:3000", "http://172.18.0.2:3000")
+
+
 @pytest.mark.parametrize(
     "command",
     [

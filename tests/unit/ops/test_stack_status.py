@@ -58,6 +58,13 @@ def test_a_stack_on_which_all_is_well_is_well(compose: FakeCompose) -> None:
     ] * 2
 
 
+def test_published_ports_are_shown_as_docker_does(compose: FakeCompose) -> None:
+    made = compose.engine.found
+    for name, found in list(made.items()):
+        made[name] = replace(found, ports={9090: ("127.0.0.1", 9091), 9093: ("::1", 9094)})
+    assert one(compose).ports == ("127.0.0.1:9091->9090", "[::1]:9094->9093")
+
+
 def test_a_service_without_a_health_check_is_well_when_it_runs(compose: FakeCompose) -> None:
     compose.engine.lives["prometheus"] = always(health="")
     assert one(compose).is_well
