@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import pty
 import re
 import signal
 import socket
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.integration.fixtures import engine_problem
-from tests.integration.stack_bed import Bed, bed
-from tests.integration.support import MONOPS, PATIENCE, docker
+from tests.integration.stack_bed import Bed, bed, typing
+from tests.integration.support import docker
 
 pytestmark = pytest.mark.engine
 
@@ -141,31 +138,7 @@ def test_ctrl_c_while_it_starts_ends_it_quietly(fresh: Bed) -> None:
 
 def answer(made: Bed, *lines: str) -> tuple[int, str]:
     """`stack down --volumes` with a person at a terminal."""
-    master, slave = pty.openpty()
-    try:
-        process = subprocess.Popen(
-            [str(MONOPS), "stack", "down", "--volumes"],
-            cwd=made.root,
-            env=made.monops.whole_environment({}),
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            start_new_session=True,
-        )
-        os.close(slave)
-        os.write(master, "".join(line + "\n" for line in lines).encode())
-        shown = b""
-        while True:
-            try:
-                part = os.read(master, 4096)
-            except OSError:  # the other side is closed
-                part = b""
-            if not part:
-                break
-            shown += part
-        return process.wait(PATIENCE), shown.decode()
-    finally:
-        os.close(master)
+    return typing(made, "".join(line + "\n" for line in lines), "stack", "down", "--volumes")
 
 
 def test_down_keeps_the_data_and_deletes_them_only_when_the_name_is_typed(fresh: Bed) -> None:

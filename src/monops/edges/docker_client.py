@@ -70,6 +70,15 @@ class DockerClient:
         except (errors.DockerException, exceptions.RequestException) as error:
             raise self._unreachable(error) from error
 
+    @contextmanager
+    def _on_container(self, doing: str) -> Iterator[None]:
+        """As `_translated`; what goes at that very moment is an EngineError."""
+        try:
+            with self._translated(doing):
+                yield
+        except not_found() as error:
+            raise EngineError(f"Docker could not {doing}: it has gone", remedy="docker ps --all") from error
+
     def _unreachable(self, error: Exception) -> EngineUnreachable:
         text = str(error)
         if "ermission denied" in text:

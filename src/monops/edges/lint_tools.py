@@ -11,8 +11,7 @@ import json
 import shlex
 import tarfile
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from monops.domain.errors import EngineError, MonopsError
@@ -49,7 +48,7 @@ class ContainerTools(DockerClient):
 
     def inside(self, service: str, words: Sequence[str]) -> Helper:
         found = self._container(service)
-        with self._running(f"run {words[0]} in {found.name}"):
+        with self._on_container(f"run {words[0]} in {found.name}"):
             api = self._connected()
             made = api.exec_create(found.id, list(words), stdout=True, stderr=True)["Id"]
             output = _in_order(api.exec_start(made, demux=True))
@@ -58,7 +57,7 @@ class ContainerTools(DockerClient):
 
     def apart(self, service: str, files: Mapping[str, bytes], words: Sequence[str]) -> Helper:
         found = self._container(service)
-        with self._running(f"run {words[0]} of {found.image}"):
+        with self._on_container(f"run {words[0]} of {found.image}"):
             api = self._connected()
             made = api.create_container(
                 found.image_id,
@@ -79,14 +78,6 @@ class ContainerTools(DockerClient):
                 with contextlib.suppress(MonopsError, not_found()):
                     api.remove_container(made, force=True, v=True)
         return self._told(words, found, Helper(exit_code=code, output=output))
-
-    @contextmanager
-    def _running(self, doing: str) -> Iterator[None]:
-        try:
-            with self._translated(doing):
-                yield
-        except not_found() as error:
-            raise EngineError(f"Docker could not {doing}: it has gone", remedy="docker ps --all") from error
 
     def _container(self, service: str) -> Container:
         with self._lock:

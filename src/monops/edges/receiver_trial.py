@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from monops.domain.errors import EngineError, MonopsError, ServiceError
+from monops.domain.errors import MonopsError, ServiceError
 from monops.domain.ports import Container, Machine
 from monops.edges.docker_client import DockerClient, not_found
 from monops.edges.docker_engine import LABEL
@@ -45,7 +45,7 @@ class DockerTrials(DockerClient):
             "--log.level=debug",
             *kept,
         ]
-        with self._doing(f"try a receiver beside {beside.name}"):
+        with self._on_container(f"try a receiver beside {beside.name}"):
             api = self._api()
             made = api.create_container(
                 beside.image_id,
@@ -62,7 +62,7 @@ class DockerTrials(DockerClient):
             )["Id"]
         try:
             trial = DockerTrial(self, made, f"http://127.0.0.1:{port}")
-            with self._doing("start a throwaway Alertmanager"):
+            with self._on_container("start a throwaway Alertmanager"):
                 api.put_archive(made, "/", packed({_CONFIG: config.encode()}))
                 api.start(made)
             trial.wait()
@@ -74,7 +74,7 @@ class DockerTrials(DockerClient):
 
     def run(self, container: str, words: Sequence[str]) -> tuple[int, str]:
         """(exit code, output) of a program in it."""
-        with self._doing(f"run {words[0]}"):
+        with self._on_container(f"run {words[0]}"):
             api = self._api()
             made = api.exec_create(container, list(words), stdout=True, stderr=True)["Id"]
             output = bytes(api.exec_start(made)).decode(errors="replace")
@@ -82,21 +82,13 @@ class DockerTrials(DockerClient):
         return (-1 if code is None else int(code)), output
 
     def logs(self, container: str) -> tuple[str, ...]:
-        with self._doing("read its log"):
+        with self._on_container("read its log"):
             return tuple(bytes(self._api().logs(container)).decode(errors="replace").splitlines())
 
     def state(self, container: str) -> Mapping[str, Any]:
-        with self._doing("look at it"):
+        with self._on_container("look at it"):
             found: Mapping[str, Any] = self._api().inspect_container(container)["State"]
             return found
-
-    @contextmanager
-    def _doing(self, what: str) -> Iterator[None]:
-        try:
-            with self._translated(what):
-                yield
-        except not_found() as error:
-            raise EngineError(f"Docker could not {what}: it has gone", remedy="docker ps --all") from error
 
 
 class DockerTrial:
